@@ -1,0 +1,80 @@
+"""Configuration port: writes of the tiles' memories, 32 bits at a time."""
+
+from amaranth import *
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..spec.chip import ChipSpec
+from .axon_table import axon_entry_layout
+from .synapse_lanes import weight_row_layout
+from .tile import MemoryKind
+from .update import parameter_layout
+
+__all__ = ["ConfigPort", "config_layout", "memory_words"]
+
+
+def config_layout() -> data.StructLayout:
+    """{tile, memory, address, data, last}."""
+    return data.StructLayout({"tile": 8, "memory": 2, "address": 20, "data": 32, "last": 1})
+
+
+def memory_words(chip: ChipSpec, index: int) -> dict[int, tuple[int, int]]:
+    """Depth and width of each configurable memory of a tile, by :class:`MemoryKind`."""
+    tile = chip.tiles[index]
+    per_key = max((len(e) for e in tile.entries.values()), default=1)
+    memories = {MemoryKind.WEIGHTS: (tile.weight_depth, weight_row_layout(tile).size),
+                MemoryKind.AXONS: (len(chip.keys) * per_key, axon_entry_layout(tile).size)}
+    if not tile.constant_parameters:
+        memories[MemoryKind.PARAMETERS] = (tile.n_updates, parameter_layout(tile).size)
+    return memories
+
+
+class ConfigPort(wiring.Component):
+    """Collects the 32 bit parts of a word, lowest first, and writes it in the cycle after the one marked ``last``.
+
+    One part per cycle while ``quiet`` is high; otherwise it waits. A word for a tile, memory or address that does not exist is not written and
+    raises ``error``, as does a word with more parts than its memory needs. Written memories act at once, but the stored state holds
+    bias and decay of the timestep before: RESET after changing parameters.
+
+    Members
+    -------
+    config : from the host.
+    quiet : from the sequencer.
+    write : bit per tile: a word is written in this cycle; ``memory``, ``address``, ``word`` say what.
+    error : a bad write was refused; stays until reset.
+    """
+
+    def __init__(self, chip: ChipSpec):
+        self._chip = chip
+        widest = max(width for k in range(len(chip.tiles)) for _, width in memory_words(chip, k).values())
+        self._parts = -(-widest // 32)
+        super().__init__({
+            "config": In(stream.Signature(config_layout())), "quiet": In(1), "write": Out(len(chip.tiles)), "memory": Out(2),
+            "address": Out(20), "word": Out(32 * self._parts), "error": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        chip, item = self._chip, self.config.payload
+        part, too_long, writing, tile = Signal(range(self._parts + 1)), Signal(), Signal(), Signal(8)
+        m.d.comb += self.config.ready.eq(self.quiet & ~writing)
+        m.d.sync += writing.eq(0)
+        with m.If(self.config.valid & self.config.ready):
+            for k in range(self._parts):
+                with m.If(part == k):
+                    m.d.sync += self.word[32 * k:32 * k + 32].eq(item.data)
+            m.d.sync += [self.memory.eq(item.memory), self.address.eq(item.address), tile.eq(item.tile), writing.eq(item.last),
+                         part.eq(Mux(item.last, 0, Mux(part == self._parts, part, part + 1)))]
+            with m.If(part == self._parts):
+                m.d.sync += too_long.eq(1)
+            with m.Elif(part == 0):
+                m.d.sync += too_long.eq(0)
+        exists = Signal(len(chip.tiles))
+        for k in range(len(chip.tiles)):
+            for kind, (depth, width) in memory_words(chip, k).items():
+                with m.If((tile == k) & (self.memory == kind) & (self.address < depth)):
+                    m.d.comb += exists[k].eq(int(width > 0))
+        m.d.comb += self.write.eq(exists & (writing & ~too_long).replicate(len(chip.tiles)))
+        with m.If(writing & (too_long | ~exists.any())):
+            m.d.sync += self.error.eq(1)
+        return m

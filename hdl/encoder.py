@@ -1,0 +1,82 @@
+"""Spike FIFO and encoder: from masks of U neurons to single flits."""
+
+from amaranth import *
+from amaranth.lib import data, fifo, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2, exact_log2
+
+from ..spec.chip import FlitSpec, TileSpec
+from .flit import flit_layout
+
+__all__ = ["Encoder"]
+
+
+class Encoder(wiring.Component):
+    """Queues one mask (LI: and its values) per update and sends its set lanes as flits, lowest first.
+
+    A mask written in cycle c is offered from c + 1 on, if nothing is before it; then one flit per cycle as the network takes them, no
+    gaps. The FIFO has a place for every update of a timestep, so it never refuses one: the update does not wait for the network.
+
+    Members
+    -------
+    valid, group, local, mask, v : a beat's result; not queued where the mask is empty or nobody listens to the group.
+    times : timestep counter of each group.
+    flits : stream to the network.
+    busy : a flit is left.
+    """
+
+    def __init__(self, tile: TileSpec, flit: FlitSpec):
+        self._tile, self._flit = tile, flit
+        u, index, group = tile.update_lanes, range(tile.n_updates), ceil_log2(len(tile.groups))
+        v_bits = max(g.update.v_bits for g in tile.groups)
+        super().__init__({
+            "valid": In(1), "group": In(group), "local": In(index), "mask": In(u), "v": In(data.ArrayLayout(signed(v_bits), u)),
+            "times": In(data.ArrayLayout(unsigned(flit.time_bits), len(tile.groups))),
+            "flits": Out(stream.Signature(flit_layout(flit))), "busy": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        tile, flit = self._tile, self._flit
+        if all(g.key is None for g in tile.groups):  # nobody listens to this tile
+            return m
+        lanes = tile.update_lanes
+        entry = data.StructLayout({
+            "mask": unsigned(lanes), "local": unsigned(ceil_log2(tile.n_updates)), "group": unsigned(ceil_log2(len(tile.groups))),
+            "values": data.ArrayLayout(signed(max(tile.value_bits, 1)), lanes if tile.value_bits else 0),
+        })
+        m.submodules.fifo = queue = fifo.SyncFIFO(width=entry.size, depth=tile.n_updates)
+        put, head = Signal(entry), data.View(entry, queue.r_data)
+        listened = Array(int(g.key is not None) for g in tile.groups)[self.group] if len(tile.groups) > 1 else 1
+        m.d.comb += [put.mask.eq(self.mask), put.local.eq(self.local), put.group.eq(self.group), queue.w_data.eq(put),
+                     queue.w_en.eq(self.valid & self.mask.any() & listened)]
+        if tile.value_bits:
+            m.d.comb += [put.values[lane].eq(self.v[lane]) for lane in range(lanes)]
+
+        left, lane = Signal(lanes), Signal(exact_log2(lanes))
+        rest = Signal(lanes)
+        if lanes == 1:
+            m.d.comb += left.eq(head.mask)
+        else:
+            sent = Signal(lanes)
+            m.d.comb += [left.eq(head.mask & ~sent), rest.eq(left & (left - 1))]
+            for k in reversed(range(lanes)):
+                with m.If(left[k]):
+                    m.d.comb += lane.eq(k)
+            with m.If(self.flits.valid & self.flits.ready):
+                m.d.sync += sent.eq(Mux(rest == 0, 0, head.mask & ~rest))
+        flits = self.flits.payload
+        keys = [g.key or 0 for g in tile.groups]
+        spike_payload = 1 if flit.payload_bits else 0
+        payload = spike_payload
+        if tile.value_bits:
+            value = head.values[lane] if lanes > 1 else head.values[0]
+            payload = value
+            if not all(g.update.values for g in tile.groups):
+                payload = Mux(Array(int(g.update.values) for g in tile.groups)[head.group], value, spike_payload)
+        m.d.comb += [
+            self.busy.eq(queue.r_rdy), self.flits.valid.eq(queue.r_rdy), queue.r_en.eq(self.flits.ready & (rest == 0)),
+            flits.key.eq(Array(keys)[head.group] if len(keys) > 1 else keys[0]), flits.neuron.eq(Cat(lane, head.local)),
+            flits.time.eq(self.times[head.group] if len(keys) > 1 else self.times[0]), flits.payload.eq(payload),
+        ]
+        return m

@@ -1,0 +1,138 @@
+"""Output port: events of output populations to the host, and what is accumulated of them for the readouts."""
+
+from amaranth import *
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from ..spec.chip import ChipSpec
+from ..spec.network import Readout
+from .flit import flit_layout
+
+__all__ = ["OutputPort", "readout_port_layout", "spike_port_layout"]
+
+
+def spike_port_layout(chip: ChipSpec) -> data.StructLayout:
+    """{population, neuron, timestep} of the ``spikes`` stream; ``timestep`` is modulo 2**16 since RESET."""
+    return data.StructLayout({"population": unsigned(ceil_log2(len(chip.outputs))),
+                              "neuron": unsigned(ceil_log2(max(o.size for o in chip.outputs))), "timestep": 16})
+
+
+def readout_port_layout(chip: ChipSpec) -> data.StructLayout:
+    """{population, neuron, value, last} of the ``readouts`` stream; ``value`` is signed and as wide as the widest readout."""
+    bits = max(max((o.readout_bits + (o.readout is Readout.COUNT) for o in chip.outputs)), 1)
+    return data.StructLayout({"population": unsigned(ceil_log2(len(chip.outputs))),
+                              "neuron": unsigned(ceil_log2(max(o.size for o in chip.outputs))), "value": signed(bits), "last": 1})
+
+
+class OutputPort(wiring.Component):
+    """Takes a flit per cycle (spikes: as fast as the host takes them) into a register, and treats it in the cycle after.
+
+    A spike goes to ``spikes`` and, with the COUNT readout, to its counter; a value of an LI population to its accumulator only. Counts saturate
+    at 2**16 - 1, sums at v_bits + 16 bits. ``read`` streams all accumulators out, population by population; ``clear`` sets them to
+    their start in one cycle each.
+
+    Members
+    -------
+    flits : from the network.
+    spikes, readouts : to the host; hold their payload until taken.
+    clear, finish, active : from the sequencer (``clear`` with ``start``).
+    read, reading : begin; the readouts are not all taken.
+    busy : a flit is held or the accumulators are being cleared.
+    """
+
+    def __init__(self, chip: ChipSpec):
+        self._chip = chip
+        super().__init__({
+            "flits": In(stream.Signature(flit_layout(chip.flit))), "spikes": Out(stream.Signature(spike_port_layout(chip))),
+            "readouts": Out(stream.Signature(readout_port_layout(chip))), "clear": In(1), "finish": In(1), "active": In(chip.levels),
+            "read": In(1), "reading": Out(1), "busy": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        chip, outputs = self._chip, self._chip.outputs
+        held, flit, leaves = Signal(), Signal(flit_layout(chip.flit)), Signal()
+        m.d.comb += self.flits.ready.eq(~held | leaves)
+        with m.If(self.flits.ready):
+            m.d.sync += [held.eq(self.flits.valid), flit.eq(self.flits.payload)]
+
+        times = [Signal(16, name=f"timestep_{k}") for k in range(len(outputs))]
+        for time, output in zip(times, outputs, strict=True):
+            with m.If(self.clear):
+                m.d.sync += time.eq(0)
+            with m.Elif(self.finish & self.active[output.level - 1]):
+                m.d.sync += time.eq(time + 1)
+
+        # Whose flit it is: the key says which population and which slice of it.
+        population, neuron, place = Signal(ceil_log2(len(outputs))), Signal.like(self.spikes.payload.neuron), Signal(range(max(chip.n_readouts, 1)))
+        is_spike, operation = Signal(), Signal(range(len(_OPERATIONS)))
+        with m.Switch(flit.key):
+            for index, output in enumerate(outputs):
+                for key in output.keys:
+                    first = chip.keys[key].first
+                    with m.Case(key):
+                        m.d.comb += [population.eq(index), neuron.eq(flit.neuron + first), place.eq(flit.neuron + first + output.base),
+                                     is_spike.eq(int(output.readout in (Readout.NONE, Readout.COUNT))),
+                                     operation.eq(_OPERATIONS.index(output.readout))]
+        m.d.comb += [
+            self.spikes.valid.eq(held & is_spike), self.spikes.payload.population.eq(population), self.spikes.payload.neuron.eq(neuron),
+            self.spikes.payload.timestep.eq(Array(times)[population] if len(times) > 1 else times[0]),
+            leaves.eq(held & (~is_spike | self.spikes.ready)),
+        ]
+        clearing = self._accumulate(m, place, operation, flit, leaves) if chip.n_readouts else Const(0)
+        m.d.comb += self.busy.eq(held | clearing)
+        return m
+
+    def _accumulate(self, m, place, operation, flit, treated):
+        """Readout memory: one accumulator per neuron with a readout."""
+        chip = self._chip
+        outputs = [(index, o) for index, o in enumerate(chip.outputs) if o.readout is not Readout.NONE]
+        value = self.readouts.payload.value
+        m.submodules.accumulators = store = memory.Memory(shape=signed(len(value)), depth=chip.n_readouts, init=[])
+        port, write = store.read_port(domain="comb"), store.write_port()
+        clearing, number = Signal(), Signal(range(chip.n_readouts))
+        last_number = number == chip.n_readouts - 1
+        # number runs through the memory, for clearing and for reading; which population it is in follows from its bounds.
+        new, start_value, old = Signal.like(value), Signal.like(value), port.data
+        for index, output in outputs:
+            with m.If((number >= output.base) & (number < output.base + output.size)):
+                m.d.comb += [self.readouts.payload.population.eq(index), self.readouts.payload.neuron.eq(number - output.base)]
+                if output.readout is Readout.MAX:
+                    m.d.comb += start_value.eq(-(1 << (output.value_bits - 1)))
+        with m.Switch(operation):
+            for readout in dict.fromkeys(o.readout for _, o in outputs):
+                with m.Case(_OPERATIONS.index(readout)):
+                    if readout is Readout.COUNT:
+                        m.d.comb += new.eq(Mux(old == 0xFFFF, old, old + 1))
+                    elif readout is Readout.LAST:
+                        m.d.comb += new.eq(flit.payload)
+                    elif readout is Readout.MAX:
+                        m.d.comb += new.eq(Mux(flit.payload > old, flit.payload, old))
+                    else:
+                        # Sums of populations of different widths saturate at their own: the place says whose it is.
+                        total = Signal(signed(len(value) + 1))
+                        m.d.comb += total.eq(old + flit.payload)
+                        for _, o in outputs:
+                            if o.readout is Readout.SUM:
+                                high = (1 << (o.readout_bits - 1)) - 1
+                                with m.If((place >= o.base) & (place < o.base + o.size)):
+                                    m.d.comb += new.eq(Mux(total > high, high, Mux(total < -high - 1, -high - 1, total)))
+        m.d.comb += [
+            port.addr.eq(Mux(self.reading, number, place)), value.eq(port.data), self.readouts.payload.last.eq(last_number),
+            self.readouts.valid.eq(self.reading),
+            write.addr.eq(Mux(clearing, number, place)), write.data.eq(Mux(clearing, start_value, new)),
+            write.en.eq(clearing | (treated & (operation != _OPERATIONS.index(Readout.NONE)))),
+        ]
+        with m.If(self.clear):
+            m.d.sync += [clearing.eq(1), number.eq(0)]
+        with m.Elif(self.read):
+            m.d.sync += [self.reading.eq(1), number.eq(0)]
+        with m.Elif(clearing | (self.reading & self.readouts.ready)):
+            m.d.sync += number.eq(number + 1)
+            with m.If(last_number):
+                m.d.sync += [clearing.eq(0), self.reading.eq(0), number.eq(0)]
+        return clearing
+
+
+_OPERATIONS = (Readout.NONE, Readout.COUNT, Readout.LAST, Readout.SUM, Readout.MAX)

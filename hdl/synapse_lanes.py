@@ -1,0 +1,84 @@
+"""Synapse lanes: weight memory and P exact accumulators."""
+
+from amaranth import *
+from amaranth.lib import data, memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..spec.chip import TileSpec
+from .event_queue import event_layout
+
+__all__ = ["SynapseLanes", "weight_row_layout"]
+
+
+def weight_row_layout(tile: TileSpec) -> data.ArrayLayout:
+    """P weights, lane 0 in the lowest bits."""
+    return data.ArrayLayout(signed(tile.weight_bits), tile.lanes)
+
+
+class SynapseLanes(wiring.Component):
+    """Adds one weight per lane and cycle; hands a finished row over to ``sums``.
+
+    Throughput one event per cycle, P weights each. Latency from ``event`` to the accumulators: 1 cycle (the weight memory), for
+    graded payloads 3 (weight register, product register). The row's sums are in ``sums`` from the cycle after its last event was
+    added, marked by ``handed``, until the next row's last event. No backpressure.
+
+    Members
+    -------
+    row, event, valid, last : stage of the weight address: in a row; event of this cycle; it exists; end of the row.
+    address : address of the weight row of this event.
+    handed : first cycle of a new row in ``sums``.
+    sums : P sums of payload * weight, exact.
+    w_valid, w_address, w_data : write port of the weight memory; the walk must not run.
+    """
+
+    def __init__(self, tile: TileSpec, init=()):
+        self._tile, self._init = tile, init
+        super().__init__({
+            "event": In(event_layout(tile)), "valid": In(1), "last": In(1), "address": In(range(max(tile.weight_depth, 1))),
+            "handed": Out(1), "sums": Out(data.ArrayLayout(signed(tile.accumulator_bits), tile.lanes)),
+            "w_valid": In(1), "w_address": In(range(max(tile.weight_depth, 1))), "w_data": In(weight_row_layout(tile)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        tile = self._tile
+        # Block RAM even where it is shallow: yosys would turn a small ROM into thousands of LUTs (measured).
+        m.submodules.weights = weights = memory.Memory(shape=unsigned(tile.lanes * tile.weight_bits), depth=tile.weight_depth,
+                                                       init=self._init, attrs={"ram_style": "block"})
+        write, read = weights.write_port(), weights.read_port()
+        # Never read and write at once: saves the logic that would define what such a read returns.
+        m.d.comb += [write.addr.eq(self.w_address), write.data.eq(self.w_data), write.en.eq(self.w_valid),
+                     read.addr.eq(self.address), read.en.eq(~self.w_valid)]
+        row = data.View(weight_row_layout(tile), read.data)
+
+        valid, last, payload = Signal(), Signal(), Signal.like(self.event.payload)
+        m.d.sync += [valid.eq(self.valid), last.eq(self.last), payload.eq(self.event.payload)]
+        terms = [row[lane] for lane in range(tile.lanes)]
+        if tile.payload_kind == "graded":
+            register = Signal(weight_row_layout(tile))
+            m.d.sync += register.eq(row)
+            factor, factor_valid, factor_last = Signal.like(payload), Signal(), Signal()
+            m.d.sync += [factor.eq(payload), factor_valid.eq(valid), factor_last.eq(last)]
+            product_valid, product_last = Signal(), Signal()
+            m.d.sync += [product_valid.eq(factor_valid), product_last.eq(factor_last)]
+            for lane in range(tile.lanes):
+                product = Signal(signed(tile.weight_bits + tile.payload_bits), name=f"product_{lane}")
+                m.d.sync += product.eq(register[lane] * factor)
+                terms[lane] = product
+            valid, last = product_valid, product_last
+
+        m.d.sync += self.handed.eq(last)
+        for lane, term in enumerate(terms):
+            accumulator = Signal(signed(tile.accumulator_bits), name=f"accumulator_{lane}")
+            total = Signal(signed(tile.accumulator_bits), name=f"total_{lane}")
+            if tile.payload_kind == "sign":
+                # a - w = a + ~w + 1: one adder, its carry fed by an extra low bit.
+                addend = Mux(valid, Mux(payload[0], ~term, term), 0)
+                m.d.comb += total.eq((Cat(1, accumulator).as_signed() + Cat(payload[0] & valid, addend).as_signed()) >> 1)
+            else:
+                m.d.comb += total.eq(accumulator + Mux(valid, term, 0))
+            with m.If(last):
+                m.d.sync += [self.sums[lane].eq(total), accumulator.eq(0)]
+            with m.Else():
+                m.d.sync += accumulator.eq(total)
+        return m

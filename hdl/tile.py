@@ -1,0 +1,206 @@
+"""A tile: event queue, P synapse lanes and U update lanes around the weights of some neurons."""
+
+from amaranth import *
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.utils import ceil_log2
+
+from ..spec.chip import FlitSpec, TileSpec
+from .axon_table import AxonTable, axon_entry_layout
+from .encoder import Encoder
+from .event_queue import EventQueue
+from .flit import flit_layout
+from .synapse_lanes import SynapseLanes, weight_row_layout
+from .update import NeuronUpdate, parameter_layout
+from .walker import Walker
+
+__all__ = ["MemoryKind", "Tile", "configuration_bits", "counters_layout", "trace_layout"]
+
+
+class MemoryKind:
+    """Numbers of a tile's memories on the configuration port."""
+
+    WEIGHTS, PARAMETERS, AXONS = range(3)
+
+
+def trace_layout(tile: TileSpec) -> dict[str, Out]:
+    """Members of the observation port: ``valid``, update ``index``, U membrane potentials ``v``."""
+    v_bits = max(g.update.v_bits for g in tile.groups)
+    return {"valid": Out(1), "index": Out(range(tile.n_updates)), "v": Out(data.ArrayLayout(signed(v_bits), tile.update_lanes))}
+
+
+def counters_layout() -> data.StructLayout:
+    """Events stored, synaptic operations, neuron updates and spikes (LI: values) since RESET, modulo 2**32."""
+    return data.StructLayout({"events": 32, "sops": 32, "updates": 32, "spikes": 32})
+
+
+def configuration_bits(tile: TileSpec) -> int:
+    """Width of the tile's widest memory word."""
+    return max(weight_row_layout(tile).size, parameter_layout(tile).size, axon_entry_layout(tile).size)
+
+
+class Tile(wiring.Component):
+    """One tile; the timing is docs/architecture.md, section 3, clock by clock.
+
+    Throughput P synaptic operations per cycle. A phase takes the sum over rows of max(events, P / U) cycles plus a constant. Takes a flit
+    per cycle and axon entry, always. Its own flits wait in a FIFO that cannot overflow.
+
+    Parameters
+    ----------
+    tile, flit, n_keys : the plan.
+    image : :class:`~spikeloom.spec.image.TileWords`, initial contents.
+    writable, counters : see :class:`~spikeloom.spec.chip.ChipSpec`.
+
+    Members
+    -------
+    start, clear, active : begin a phase; of RESET; bit per group.
+    i, o : flits from and to the network.
+    busy : work or flits are left.
+    w_memory, w_valid, w_address, w_data : writes of the memories.
+    trace : v of every update. counters : see :func:`counters_layout`.
+    """
+
+    def __init__(self, tile: TileSpec, flit: FlitSpec, n_keys: int, image, *, writable: bool, counters: bool):
+        self._tile, self._flit, self._counters = tile, flit, counters
+        self._axons = AxonTable(tile, flit, n_keys, image.axons, writable=writable)
+        self._queue, self._walker = EventQueue(tile), Walker(tile)
+        self._lanes, self._update = SynapseLanes(tile, image.weights), NeuronUpdate(tile, image.parameters)
+        self._encoder = Encoder(tile, flit)
+        members = {"w_valid": In(1), "w_memory": In(2), "w_address": In(20), "w_data": In(configuration_bits(tile))} if writable else {}
+        self._writable = writable
+        super().__init__({
+            "start": In(1), "clear": In(1), "active": In(len(tile.groups)), "busy": Out(1),
+            "i": In(stream.Signature(flit_layout(flit))), "o": Out(stream.Signature(flit_layout(flit))),
+            "trace": Out(wiring.Signature(trace_layout(tile))), **members,
+            **({"counters": Out(counters_layout())} if counters else {}),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        tile, n_groups = self._tile, len(self._tile.groups)
+        m.submodules.axons, m.submodules.queue, m.submodules.walker = axons, queue, walker = self._axons, self._queue, self._walker
+        m.submodules.lanes, m.submodules.update, m.submodules.encoder = lanes, update, encoder = self._lanes, self._update, self._encoder
+        connect(m, flipped(self.i), axons.flits)
+        connect(m, encoder.flits, flipped(self.o))
+
+        # Timestep of each group, advanced when its work of a phase is over; its low bits name the slot.
+        time_bits = max(self._flit.time_bits, ceil_log2(tile.slots))
+        times = Array(Signal(time_bits, name=f"time_{g}") for g in range(n_groups))
+        slot_bits = ceil_log2(tile.slots)
+        working, worked, clearing = Signal(), Signal(n_groups), Signal()
+        with m.If(self.start):
+            m.d.sync += [working.eq(self.active.any() | self.clear), worked.eq(self.active), clearing.eq(self.clear)]
+        with m.If(self.start & self.clear):
+            m.d.sync += [time.eq(0) for time in times]
+
+        # Walk.
+        m.d.comb += [
+            walker.start.eq(self.start), walker.clear.eq(self.clear), walker.active.eq(self.active), walker.count.eq(queue.count),
+            queue.count_group.eq(walker.next_group), queue.count_slot.eq(times[walker.next_group][:slot_bits]),
+            queue.r_group.eq(walker.group), queue.r_slot.eq(times[walker.group][:slot_bits]), queue.r_index.eq(walker.index),
+            queue.clear.eq(walker.done), queue.clear_all.eq(self.start & self.clear),
+            queue.w_valid.eq(axons.w_valid), queue.w_group.eq(axons.w_group), queue.w_slot.eq(axons.w_slot), queue.w_data.eq(axons.w_data),
+        ]
+        # The event leaves the queue one cycle after it was asked for, the weights come one later, and the sums follow.
+        valid, last, walking = Signal(), Signal(), Signal()
+        m.d.sync += [valid.eq(walker.valid), last.eq(walker.last), walking.eq(walker.walking)]
+        m.d.comb += [lanes.event.eq(queue.r_data), lanes.valid.eq(valid), lanes.last.eq(last),
+                     lanes.address.eq(walker.row_address + queue.r_data.axon)]
+        # Rows under way between walk and hand-over, and what the update must know of each: first of which group.
+        depth = tile.front_latency - 1
+        first, group = walker.first_row, walker.group
+        stages = [walking]
+        for stage in range(depth):
+            late_first, late_group = Signal(name=f"first_{stage}"), Signal.like(walker.group, name=f"group_{stage}")
+            m.d.sync += [late_first.eq(first), late_group.eq(group)]
+            first, group = late_first, late_group
+            if stage:
+                moving = Signal(name=f"moving_{stage}")
+                m.d.sync += moving.eq(stages[-1])
+                stages.append(moving)
+        rows_under_way = Cat(*stages).any()
+        # Now ``first`` and ``group`` are those of the event being accumulated; one more register makes them those of ``sums``.
+        first_row, row_group = Signal(), Signal.like(walker.group)
+        m.d.sync += [first_row.eq(first), row_group.eq(group)]
+
+        # Beats of the row in hand.
+        beats = tile.beats
+        beat, beating = Signal(range(beats)), Signal()
+        more = Signal()  # beats of this row left after the first
+        held_group, index, local = Signal.like(row_group), Signal(range(tile.n_updates)), Signal(range(tile.n_updates))
+        next_index, next_local = Signal.like(index), Signal.like(local)
+        now_index, now_local, now_group = Signal.like(index), Signal.like(local), Signal.like(row_group)
+        fresh = lanes.handed & first_row
+        bases = [tile.update_base(g) for g in range(n_groups)]
+        m.d.comb += [
+            beating.eq(lanes.handed | more), now_group.eq(Mux(lanes.handed, row_group, held_group)),
+            now_index.eq(Mux(fresh, Array(bases)[row_group] if n_groups > 1 else 0, index)),
+            now_local.eq(Mux(fresh, 0, local) if n_groups > 1 else now_index),
+            update.beat.eq(beating), update.index.eq(now_index), update.local.eq(now_local), update.group.eq(now_group),
+            update.clear.eq(clearing),
+        ]
+        with m.If(lanes.handed):
+            m.d.sync += held_group.eq(row_group)
+        with m.If(beating):
+            m.d.sync += [index.eq(now_index + 1), local.eq(now_local + 1)]
+        if beats > 1:
+            with m.If(lanes.handed):
+                m.d.sync += [more.eq(1), beat.eq(1)]
+            with m.Elif(beat == beats - 1):
+                m.d.sync += [more.eq(0), beat.eq(0)]
+            with m.Elif(more):
+                m.d.sync += beat.eq(beat + 1)
+        for lane in range(tile.update_lanes):
+            choices = [lanes.sums[b * tile.update_lanes + lane] for b in range(beats)]
+            m.d.comb += update.sums[lane].eq(Array(choices)[beat] if beats > 1 else choices[0])
+
+        # Results.
+        m.d.comb += [
+            encoder.valid.eq(update.done), encoder.group.eq(update.done_group), encoder.local.eq(update.done_local),
+            encoder.mask.eq(update.spikes), encoder.v.eq(update.v),
+            self.trace.valid.eq(update.done & ~clearing), self.trace.index.eq(update.done_index), self.trace.v.eq(update.v),
+        ]
+        m.d.comb += [encoder.times[g].eq(times[g]) for g in range(n_groups)]
+        finished = Signal()
+        m.d.comb += [finished.eq(~walker.walking & ~rows_under_way & ~lanes.handed & ~update.busy & ~encoder.busy),
+                     self.busy.eq((working & ~finished) | axons.busy)]
+        with m.If(working & finished):
+            m.d.sync += working.eq(0)
+            for g in range(n_groups):
+                with m.If(worked[g]):
+                    m.d.sync += times[g].eq(times[g] + 1)
+
+        if self._writable:
+            data_in = self.w_data
+            m.d.comb += [
+                lanes.w_valid.eq(self.w_valid & (self.w_memory == MemoryKind.WEIGHTS)), lanes.w_address.eq(self.w_address),
+                lanes.w_data.eq(data_in), update.w_valid.eq(self.w_valid & (self.w_memory == MemoryKind.PARAMETERS)),
+                update.w_address.eq(self.w_address), update.w_data.eq(data_in),
+                axons.t_valid.eq(self.w_valid & (self.w_memory == MemoryKind.AXONS)), axons.t_address.eq(self.w_address), axons.t_data.eq(data_in),
+            ]
+        if self._counters:
+            self._count(m, walker, update)
+        return m
+
+    def _count(self, m, walker, update):
+        """Counters. A synaptic operation is one weight of a real neuron accumulated: a padded lane does not count."""
+        tile, counters = self._tile, self.counters
+        neurons = Signal(range(tile.lanes + 1))
+        m.d.comb += neurons.eq(tile.lanes)
+        for g, group in enumerate(tile.groups):
+            with m.If((walker.group == g) & walker.last_row):
+                m.d.comb += neurons.eq(group.size - (tile.rows(g) - 1) * tile.lanes)
+
+        def population(bits):
+            return sum(bits[k] for k in range(tile.update_lanes))
+
+        with m.If(self.start & self.clear):
+            m.d.sync += counters.as_value().eq(0)
+        with m.Else():
+            with m.If(self._axons.w_valid):
+                m.d.sync += counters.events.eq(counters.events + 1)
+            with m.If(walker.valid):
+                m.d.sync += counters.sops.eq(counters.sops + neurons)
+            with m.If(self.trace.valid):
+                m.d.sync += [counters.updates.eq(counters.updates + population(update.done_exists)),
+                             counters.spikes.eq(counters.spikes + population(update.spikes))]

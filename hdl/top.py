@@ -1,0 +1,93 @@
+"""The chip: the core and the host's ports, behind plain ready/valid streams."""
+
+from amaranth import *
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out, connect, flipped
+
+from ..spec.chip import ChipSpec
+from ..spec.image import MemoryImage
+from .config_port import ConfigPort, config_layout
+from .core import Core
+from .host_port import HostPort, event_port_layout, rejected_layout
+from .readout import OutputPort, readout_port_layout, spike_port_layout
+from .sequencer import control_layout
+from .tile import counters_layout, trace_layout
+
+__all__ = ["Chip", "errors_layout"]
+
+
+def errors_layout() -> data.StructLayout:
+    """Sticky flags: an event out of range, a payload out of range, a duplicate event, a bad configuration write, a flit without a route."""
+    return data.StructLayout({"range": 1, "payload": 1, "duplicate": 1, "config": 1, "route": 1})
+
+
+class Chip(wiring.Component):
+    """A whole network on tiles. How to drive it, and its timing, is docs/architecture.md, section 5.
+
+    Parameters
+    ----------
+    chip : :class:`ChipSpec`
+        The plan.
+    image : :class:`~spikeloom.spec.image.MemoryImage`
+        Initial contents of the memories.
+
+    Members
+    -------
+    events, control : streams from the host. config : the same, if ``chip.writable``.
+    spikes, readouts : streams to the host.
+    status : ``start``, ``finish`` (first and last cycle of a phase), ``busy`` (a timestep or a command is under way), ``errors``
+        (:func:`errors_layout`, until reset), ``rejected`` (:func:`~spikeloom.hdl.host_port.rejected_layout`).
+    trace_0, ... : per tile, each membrane potential as it is computed. Unconnected, they cost nothing.
+    counters_0, ... : per tile, if ``chip.counters``.
+    """
+
+    def __init__(self, chip: ChipSpec, image: MemoryImage):
+        self._chip, self._image = chip, image
+        tiles = range(len(chip.tiles))
+        status = wiring.Signature({"start": Out(1), "finish": Out(1), "busy": Out(1), "errors": Out(errors_layout()),
+                                   "rejected": Out(rejected_layout())})
+        super().__init__({
+            "events": In(stream.Signature(event_port_layout(chip.inputs))), "control": In(stream.Signature(control_layout())),
+            **({"config": In(stream.Signature(config_layout()))} if chip.writable else {}),
+            "spikes": Out(stream.Signature(spike_port_layout(chip))), "readouts": Out(stream.Signature(readout_port_layout(chip))),
+            "status": Out(status),
+            **{f"trace_{k}": Out(wiring.Signature(trace_layout(chip.tiles[k]))) for k in tiles},
+            **({f"counters_{k}": Out(counters_layout()) for k in tiles} if chip.counters else {}),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        chip = self._chip
+        m.submodules.core = core = Core(chip, self._image)
+        m.submodules.host = host = HostPort(chip.inputs, chip.flit)
+        m.submodules.output = output = OutputPort(chip)
+        connect(m, flipped(self.events), host.events)
+        connect(m, flipped(self.control), core.control)
+        connect(m, host.flits, core.i)
+        connect(m, core.o, output.flits)
+        connect(m, output.spikes, flipped(self.spikes))
+        connect(m, output.readouts, flipped(self.readouts))
+        config_error = 0
+        if chip.writable:
+            m.submodules.config = config = ConfigPort(chip)
+            connect(m, flipped(self.config), config.config)
+            m.d.comb += [config.quiet.eq(core.quiet), core.w_tile.eq(config.write), core.w_memory.eq(config.memory),
+                         core.w_address.eq(config.address), core.w_data.eq(config.word)]
+            config_error = config.error
+        for k in range(len(chip.tiles)):
+            connect(m, flipped(getattr(self, f"trace_{k}")), getattr(core, f"trace_{k}"))
+            if chip.counters:
+                m.d.comb += getattr(self, f"counters_{k}").eq(getattr(core, f"counters_{k}"))
+
+        clear, rejected = core.start & core.clear, host.rejected
+        m.d.comb += [
+            host.window.eq(core.window), host.timestep.eq(core.timestep), host.clear.eq(clear),
+            output.clear.eq(clear), output.finish.eq(core.finish), output.active.eq(core.active),
+            output.read.eq(core.read), core.reading.eq(output.reading), core.host_busy.eq(host.busy | output.busy),
+            self.status.start.eq(core.start & ~core.clear), self.status.finish.eq(core.finish),
+            self.status.busy.eq(~core.quiet), self.status.rejected.eq(rejected),
+            self.status.errors.range.eq(rejected.range != 0), self.status.errors.payload.eq(rejected.payload != 0),
+            self.status.errors.duplicate.eq(rejected.duplicate != 0), self.status.errors.config.eq(config_error),
+            self.status.errors.route.eq(core.error),
+        ]
+        return m
