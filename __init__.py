@@ -1,0 +1,12 @@
+"""SpikeLoom: spiking neural networks on FPGA tiles, proven equal to their golden model.
+
+>>> import spikeloom
+>>> network = spikeloom.load("models/kws-small.npz")
+>>> network.population("word").labels[:3]
+('down', 'go', 'left')
+"""
+
+from .software.api import boards, compile, cosim, load, quantize, save, simulate
+
+__version__ = "0.1.0"
+__all__ = ["boards", "compile", "cosim", "load", "quantize", "save", "simulate"]

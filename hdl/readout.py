@@ -20,7 +20,7 @@ def spike_port_layout(chip: ChipSpec) -> data.StructLayout:
 
 def readout_port_layout(chip: ChipSpec) -> data.StructLayout:
     """{population, neuron, value, last} of the ``readouts`` stream; ``value`` is signed and as wide as the widest readout."""
-    bits = max(max((o.readout_bits + (o.readout is Readout.COUNT) for o in chip.outputs)), 1)
+    bits = max(max(o.readout_bits + (o.readout is Readout.COUNT) for o in chip.outputs), 1)
     return data.StructLayout({"population": unsigned(ceil_log2(len(chip.outputs))),
                               "neuron": unsigned(ceil_log2(max(o.size for o in chip.outputs))), "value": signed(bits), "last": 1})
 

@@ -128,7 +128,6 @@ class Tile(wiring.Component):
         beat, beating = Signal(range(beats)), Signal()
         more = Signal()  # beats of this row left after the first
         held_group, index, local = Signal.like(row_group), Signal(range(tile.n_updates)), Signal(range(tile.n_updates))
-        next_index, next_local = Signal.like(index), Signal.like(local)
         now_index, now_local, now_group = Signal.like(index), Signal.like(local), Signal.like(row_group)
         fresh = lanes.handed & first_row
         bases = [tile.update_base(g) for g in range(n_groups)]

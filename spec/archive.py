@@ -1,7 +1,8 @@
 """Networks in files: one ``.npz`` without pickle, the same bytes for the same network.
 
 The archive is a plain zip of ``.npy`` members: ``header`` (the JSON text as bytes), ``population_<i>_theta`` and
-``population_<i>_bias`` (``[size], int64``) and ``projection_<j>_weights`` (``[target, source], int8``), so ``numpy.load`` opens it too.
+``population_<i>_bias`` (``[size], int64``) and ``projection_<j>_weights`` (``[target, source], int8``), so ``numpy.load``
+opens it too.
 
 A file is not trusted: sizes are checked in the directory of the zip before anything is unpacked, unpacking stops at the size that
 was announced, and every array must have the type and shape that the header calls for.
@@ -34,6 +35,7 @@ _MAX_HEADER = 1 << 24
 _MAX_PROJECTIONS = 1 << 12
 _MAX_MEMBERS = 1 + 2 * MAX_POPULATIONS + _MAX_PROJECTIONS
 _MAX_FILE = MAX_SYNAPSES + (1 << 28)  # weights, and room for the parameters of every neuron
+_MAX_DIRECTORY = 256 * _MAX_MEMBERS  # bytes; our entries take about 80
 _NPY_OVERHEAD = 1 << 10
 _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold: no clock in the bytes
 _ENUMS: dict[str, type[enum.Enum]] = {"model": Model, "rounding": Rounding, "reset": Reset, "readout": Readout}
@@ -104,6 +106,7 @@ class _Reader:
 
     def __init__(self, path: str, file) -> None:
         self._path = path
+        self._check_directory(file)
         try:
             self._zip = zipfile.ZipFile(file)
         except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OSError, IndexError, UnicodeError) as error:
@@ -118,6 +121,22 @@ class _Reader:
         if total > _MAX_FILE:
             raise self._error(f"its members unpack to {total} bytes; at most {_MAX_FILE} are allowed")
 
+    def _check_directory(self, file) -> None:
+        """Refuse a directory too large to be ours: zipfile would make an object of each of its entries before we could count them.
+
+        The end record is looked for where zipfile looks: the last 22 bytes, or else the last one before a comment.
+        """
+        file.seek(max(0, file.seek(0, os.SEEK_END) - (1 << 16) - 22))
+        tail = file.read()
+        at = len(tail) - 22
+        if at < 0 or tail[at : at + 4] != b"PK\x05\x06" or tail[-2:] != b"\0\0":
+            at = tail.rfind(b"PK\x05\x06")
+        size = int.from_bytes(tail[at + 12 : at + 16], "little")
+        if at >= 0 and (size > _MAX_DIRECTORY or tail[max(0, at - 20) : at].startswith(b"PK\x06\x07")):
+            raise self._error(f"its zip directory has {size} bytes or is in the format for archives beyond 4 GiB; "
+                              f"that of a network file has at most {_MAX_DIRECTORY} bytes")
+        file.seek(0)
+
     def network(self) -> Network:
         """The network in the archive; members that it does not call for are refused."""
         header = self._header()
@@ -125,7 +144,7 @@ class _Reader:
         sizes = {p.name: p.size for p in populations}
         projections = [self._projection(j, record, sizes) for j, record in enumerate(header["projections"])]
         if self._entries:
-            raise self._error(f"unknown member {min(self._entries)[:60]!r}; a network file has a header, theta, bias and weights only")
+            raise self._error(f"unknown member {min(self._entries)[:60]!r}; a network file has a header, theta, bias and weights")
         return Network(name=header["name"], populations=tuple(populations), projections=tuple(projections),
                        metadata=header["metadata"])
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -97,8 +98,8 @@ class Population:
     decay: Decay = Decay()
     rounding: Rounding = Rounding.NEAREST
     reset: Reset = Reset.NONE
-    theta: np.ndarray | int = 1
-    bias: np.ndarray | int = 0
+    theta: Any = 1  # an integer or a list becomes [size], int64
+    bias: Any = 0
     v_bits: int = 16
     guard_bits: int = 0
     v_init: int = 0
@@ -277,7 +278,7 @@ class Network:
         for population in self.populations:
             if population.model is not Model.INPUT and not self.incoming(population.name):
                 raise NetworkError(f"Population {population.name!r}: no projection leads to it")
-        self.order  # raises on a cycle of delay 0
+        _ = self.order  # raises on a cycle of delay 0
 
     def population(self, name: str) -> Population:
         """The population of that name; raises NetworkError with the names there are."""

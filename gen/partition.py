@@ -1,0 +1,212 @@
+"""First pass: which neurons go to which tile.
+
+A population that is larger than a tile is cut into slices of nearly equal size, whole rows of P neurons where possible;
+small populations may share a tile. The result says nothing yet about where on the chip a tile is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..spec.errors import CapacityError
+from ..spec.network import Model, Network
+
+__all__ = ["DEFAULT_LANES", "Partition", "Slice", "TileLimits", "TilePart", "axons_of", "partition"]
+
+DEFAULT_LANES = 16
+SHARE_SLACK = 1.25  # how much busier a tile may get so that populations with the same update share its datapath
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileLimits:
+    """Largest tile: neurons, axons (input lines, summed over its groups) and words of the weight memory."""
+
+    neurons: int = 4096
+    axons: int = 1 << 16
+    weight_words: int = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """Neurons ``first`` .. ``first + size - 1`` of a population."""
+
+    population: str
+    first: int
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TilePart:
+    """What one tile gets: P = ``lanes``, U = ``update_lanes`` and the slices it owns, in working order."""
+
+    lanes: int
+    update_lanes: int
+    slices: tuple[Slice, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Partition:
+    """The tiles of a chip, in the order of their first neuron in the network."""
+
+    tiles: tuple[TilePart, ...]
+
+    def slices_of(self, population: str) -> tuple[tuple[int, Slice], ...]:
+        """(tile, slice) of every slice of a population, by ascending neuron."""
+        found = [(t, s) for t, tile in enumerate(self.tiles) for s in tile.slices if s.population == population]
+        return tuple(sorted(found, key=lambda item: item[1].first))
+
+
+def axons_of(network: Network, population: str) -> int:
+    """Input lines of a population: one per neuron of the source of each of its projections."""
+    return sum(network.population(p.source).size for p in network.incoming(population))
+
+
+def _ceil(a: int, b: int) -> int:
+    return -(-a // b)
+
+
+def _power_of_two_divisor(lanes: int, limit: int) -> int:
+    """Largest power of two that divides ``lanes`` and is at most ``limit`` (1 if limit is less)."""
+    divisor = 1
+    while 2 * divisor <= limit and lanes % (2 * divisor) == 0:
+        divisor *= 2
+    return divisor
+
+
+def _cut(population: str, size: int, count: int, unit: int) -> list[Slice]:
+    """``count`` nearly equal slices, multiples of ``unit`` but the last; single neurons where there are too few units."""
+    if _ceil(size, unit) < count:
+        unit = 1
+    units, first, slices = _ceil(size, unit), 0, []
+    for index in range(count):
+        part = min((units // count + (index < units % count)) * unit, size - first)
+        slices.append(Slice(population=population, first=first, size=part))
+        first += part
+    return slices
+
+
+def _least_slices(network: Network, name: str, unit: int, limits: TileLimits) -> int:
+    """Tiles that a population needs at least; CapacityError if not even one row of it fits into a tile."""
+    size, axons = network.population(name).size, axons_of(network, name)
+    row = min(unit, size)
+    if axons > limits.axons:
+        raise CapacityError(f"Population {name!r} needs {axons} axons (neurons of its sources), a tile has {limits.axons}. "
+                            "Its neurons can be split over tiles, its fan-in cannot: use fewer or smaller sources.")
+    if row > limits.neurons or axons > limits.weight_words:
+        raise CapacityError(f"One row of population {name!r} needs {row} neurons and {axons} weight words, and a tile has "
+                            f"{limits.neurons} neurons and {limits.weight_words} words. Use fewer lanes or a smaller fan-in.")
+    rows_per_tile = min(limits.neurons // row, limits.weight_words // axons)
+    return _ceil(_ceil(size, row), rows_per_tile)
+
+
+def _use(network: Network, slices: Sequence[Slice], unit: int) -> tuple[int, int, int]:
+    """Neurons, axons and weight words that slices take on one tile of ``unit`` lanes."""
+    axons = [axons_of(network, s.population) for s in slices]
+    return sum(s.size for s in slices), sum(axons), sum(_ceil(s.size, unit) * a for s, a in zip(slices, axons))
+
+
+def _share(network: Network, slices: Sequence[Slice], tiles: int, unit: int, limits: TileLimits) -> list[list[Slice]]:
+    """Spread slices over fewer tiles: most work first, onto the least busy tile, or one of the same update if about as busy."""
+    available = (limits.neurons, limits.axons, limits.weight_words)
+
+    def work(s: Slice) -> int:
+        return s.size * axons_of(network, s.population)
+
+    def update(s: Slice) -> tuple:
+        p = network.population(s.population)
+        return (p.model is Model.LI, p.decay, p.rounding, p.reset, p.v_bits, p.guard_bits, p.v_init)
+
+    shared: list[list[Slice]] = [[] for _ in range(tiles)]
+    for s in sorted(slices, key=work, reverse=True):
+        room = [t for t in shared if all(n <= limit for n, limit in zip(_use(network, [*t, s], unit), available))]
+        if not room:
+            neurons, axons, words = _use(network, slices, unit)
+            raise CapacityError(f"The network does not fit on {tiles} tiles: it needs {neurons} neurons, {axons} axons and {words} "
+                                f"weight words in all, and a tile has {limits.neurons}, {limits.axons} and {limits.weight_words}. "
+                                f"{len(slices)} tiles are enough.")
+        loads = {id(t): sum(map(work, t)) + work(s) for t in room}
+        least = min(loads.values())
+        near = [t for t in room if not t and loads[id(t)] == least] or [t for t in room if loads[id(t)] <= SHARE_SLACK * least]
+        min(near, key=lambda t: (all(update(o) != update(s) for o in t), loads[id(t)])).append(s)
+    return shared
+
+
+def _per_tile(value: int | Sequence[int] | None, tiles: int, what: str) -> list[int | None]:
+    """One value per tile, from a single number or one per tile; CapacityError if their number is wrong or one is below 1."""
+    if value is None or isinstance(value, int):
+        values: list[int | None] = [value] * tiles
+    else:
+        values = list(value)
+    if len(values) != tiles:
+        raise CapacityError(f"{what} are given for {len(values)} tiles, but the network is on {tiles}: "
+                            "give one number, or one per tile.")
+    if any(v is not None and v < 1 for v in values):
+        raise CapacityError(f"{what} must be at least 1, not {min(v for v in values if v is not None)}.")
+    return values
+
+
+def _lanes(slices: Sequence[Slice], lanes: int, exact: bool, update_lanes: int | None) -> tuple[int, int]:
+    """(P, U) of a tile. A tile with fewer neurons than lanes gets fewer lanes; P / U stays near the events of a timestep."""
+    largest = max(s.size for s in slices)
+    small = largest < lanes and not exact
+    if small:  # odd only where one update lane is enough anyway
+        lanes = largest if largest <= DEFAULT_LANES else min(lanes, largest + largest % 2)
+    if update_lanes is None:
+        return lanes, _power_of_two_divisor(lanes, lanes // (DEFAULT_LANES if small else 4))
+    if update_lanes & (update_lanes - 1) or (not small and lanes % update_lanes):
+        raise CapacityError(f"Update lanes must be a power of two that divides the lanes, not {update_lanes} of {lanes}.")
+    return lanes, _power_of_two_divisor(lanes, update_lanes)
+
+
+def partition(network: Network, *, lanes: int | Sequence[int] | None = None, update_lanes: int | Sequence[int] | None = None,
+              tiles: int | None = None, limits: TileLimits | None = None) -> Partition:
+    """Spread the populations of a network over tiles.
+
+    Parameters
+    ----------
+    lanes : P, or one per tile (then taken as it is); default 16, and never more than the largest slice of a tile.
+    update_lanes : U, or one per tile; default the largest power of two that divides P and is at most P / 4.
+    tiles : number of tiles; default one per population that is not an input, and more only for populations larger than a tile.
+    limits : the largest tile.
+
+    Raises
+    ------
+    CapacityError : the network does not fit, or lanes and tiles contradict each other.
+    """
+    limits = limits or TileLimits()
+    names = [p.name for p in network.populations if p.model is not Model.INPUT]
+    if tiles is None and not isinstance(lanes, int | None):
+        tiles = len(lanes)
+    unit = min(DEFAULT_LANES if lanes is None else lanes if isinstance(lanes, int) else max(lanes, default=0), limits.neurons)
+    if unit < 1:
+        raise CapacityError(f"Lanes must be at least 1, not {unit}.")
+    counts = {name: _least_slices(network, name, unit, limits) for name in names}
+    sizes = {name: network.population(name).size for name in names}
+    neurons = sum(sizes.values())
+    if tiles is not None and not 1 <= tiles <= neurons:
+        raise CapacityError(f"{tiles} tiles are asked for, and the network has {neurons} neurons: use 1 to {neurons} tiles.")
+    while tiles is not None and sum(counts.values()) < tiles:  # cut the slices with the most work
+        busiest = max((n for n in names if counts[n] < sizes[n]), key=lambda n: sizes[n] * axons_of(network, n) / counts[n])
+        counts[busiest] += 1
+    slices = [s for name in names for s in _cut(name, sizes[name], counts[name], unit)]
+    parts = [[s] for s in slices]
+    if tiles is not None and tiles < len(slices):
+        parts = [sorted(part, key=slices.index) for part in _share(network, slices, tiles, unit, limits)]
+        parts.sort(key=lambda part: slices.index(part[0]))
+    result = []
+    for part, p, u in zip(parts, _per_tile(lanes, len(parts), "Lanes"), _per_tile(update_lanes, len(parts), "Update lanes")):
+        width, updates = _lanes(part, p or DEFAULT_LANES, not isinstance(lanes, int | None), u)
+        result.append(TilePart(lanes=width, update_lanes=updates, slices=tuple(part)))
+    return _checked(network, Partition(tiles=tuple(result)))
+
+
+def _checked(network: Network, result: Partition) -> Partition:
+    """The partition itself; AssertionError unless every neuron is on exactly one tile."""
+    for population in network.populations:
+        first = 0
+        for _, s in result.slices_of(population.name):
+            assert s.first == first and s.size > 0, f"slices of {population.name} overlap or leave a gap at neuron {first}"
+            first += s.size
+        assert first == (0 if population.model is Model.INPUT else population.size), f"{population.name} is not covered"
+    return result

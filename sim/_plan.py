@@ -1,0 +1,105 @@
+"""How the golden model walks a network: groups of populations, float weights and exact dtypes.
+
+A projection's sums over many timesteps are one matrix product, which is fast in floating point and exact as long as every
+partial sum stays below 2**24 (float32) or 2**53 (float64). It needs all of the source's spikes beforehand, so populations are
+gathered into groups (the strongly connected components of the graph): between groups whole blocks of timesteps are multiplied
+at once, and only inside a recurrent group does time go step by step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from ..spec.errors import NetworkError
+from ..spec.network import Model, Network, Population
+from ._neuron_steps import current_offset, state_dtype
+
+__all__ = ["Group", "Plan", "Synapses", "plan"]
+
+
+@dataclass(frozen=True, eq=False)
+class Synapses:
+    """One projection: source name, delay, and ``[source size, target size]`` float weights, scaled by 2**(shift + G)."""
+
+    source: str
+    delay: int
+    weights: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One population with state: its dtype, constant current, and projections from outside and inside its group."""
+
+    population: Population
+    dtype: type
+    offset: np.ndarray | None  # [size] of dtype, None where all are 0
+    outer: tuple[Synapses, ...]
+    inner: tuple[Synapses, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Populations that depend on one another; ``stepwise`` where they need one another's spikes of earlier timesteps."""
+
+    layers: tuple[Layer, ...]
+    stepwise: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything that is prepared once per network.
+
+    ``history`` gives, per sending population, the timesteps of its events that later timesteps still need.
+    """
+
+    groups: tuple[Group, ...]
+    history: dict[str, int]
+
+
+@lru_cache(maxsize=4)
+def plan(network: Network) -> Plan:
+    """The plan of a network; raises NetworkError if a membrane sum needs more than 62 bits."""
+    components = _components(network)
+    groups = []
+    for names in components:
+        layers = tuple(_layer(network, name, names) for name in names if network.population(name).model is not Model.INPUT)
+        if layers:
+            groups.append(Group(layers, stepwise=any(layer.inner for layer in layers)))
+    history = {p.name: max((q.delay for q in network.outgoing(p.name)), default=0) for p in network.populations}
+    return Plan(tuple(groups), history)
+
+
+def _layer(network: Network, name: str, group: tuple[str, ...]) -> Layer:
+    population = network.population(name)
+    low, high = network.sum_bounds(name)
+    if max(-low, high) << population.guard_bits >= 1 << 62:
+        raise NetworkError(f"Population {name!r}: its synaptic sums of {low}..{high} shifted left by {population.guard_bits} "
+                           "guard bits need more than 62 bits; use fewer guard bits or smaller shifts")
+    real = np.dtype(np.float32 if max(-low, high) < 1 << 24 else np.float64)
+    dtype = state_dtype(population, low, high)
+    offset: np.ndarray = current_offset(population).astype(dtype)
+    synapses: dict[bool, list[Synapses]] = {False: [], True: []}
+    for projection in network.incoming(name):
+        # A power of two scales a float exactly, so the guard shift costs nothing here.
+        scale = float(1 << (projection.shift + population.guard_bits))
+        weights = np.ascontiguousarray(projection.weights.T.astype(real) * scale)
+        synapses[projection.source in group].append(Synapses(projection.source, projection.delay, weights))
+    return Layer(population, dtype, offset if offset.any() else None, tuple(synapses[False]), tuple(synapses[True]))
+
+
+def _components(network: Network) -> list[tuple[str, ...]]:
+    """Strongly connected components in an order in which every projection between them goes forward; inside, network.order."""
+    order = network.order
+    index = {name: i for i, name in enumerate(order)}
+    reach = np.eye(len(order), dtype=bool)
+    for projection in network.projections:
+        reach[index[projection.source], index[projection.target]] = True
+    for k in range(len(order)):  # Warshall's closure
+        reach |= reach[:, k : k + 1] & reach[k]
+    mutual = reach & reach.T
+    components = {tuple(order[j] for j in np.flatnonzero(row)) for row in mutual}
+    # A component that reaches another reaches strictly more of the graph, so descending reach is a topological order.
+    return sorted(components, key=lambda names: (-int(reach[index[names[0]]].sum()), index[names[0]]))

@@ -1,0 +1,160 @@
+"""What the ports of a generated chip mean, from its manifest.json: payloads of events in, events out, readouts and traces.
+
+A generated project carries a copy of this file, so it imports NumPy alone and nothing of SpikeLoom.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["MANIFEST_FORMAT", "Field", "Layout", "TraceTable"]
+
+MANIFEST_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a packed payload; a width of 0 means that it is not there and reads as 0."""
+
+    offset: int
+    width: int
+    signed: bool
+
+    def take(self, word: int) -> int:
+        """Its value in a payload."""
+        value = word >> self.offset & ((1 << self.width) - 1)
+        return value - (1 << self.width) if self.signed and self.width and value >> (self.width - 1) else value
+
+    def place(self, value: int) -> int:
+        """A payload with this field set and all others 0. Raises ValueError if the value does not fit."""
+        low, high = (-(1 << self.width >> 1), (1 << self.width >> 1) - 1) if self.signed else (0, (1 << self.width) - 1)
+        if self.width and not low <= value <= high:
+            raise ValueError(f"Field of {self.width} bits must be {low} to {high}, not {value}")
+        return (value & ((1 << self.width) - 1)) << self.offset
+
+
+@dataclass(frozen=True, eq=False)
+class TraceTable:
+    """What the trace port of a tile shows.
+
+    ``lanes`` values of ``v_bits`` bits a clock; for update index i and lane u, ``column[i, u]`` is the column of the neuron among
+    all states (-1: padding, no neuron) and ``level[i]`` the level of its group (-1: there is no such update).
+    """
+
+    lanes: int
+    v_bits: int
+    column: np.ndarray
+    level: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """A chip as its testbench sees it.
+
+    Parameters
+    ----------
+    name, verilog : of the top module, and of the file it is in.
+    period, levels : PI and the largest level, see docs/architecture.md.
+    streams : stream -> field -> :class:`Field`.
+    commands : name -> code of the control stream.
+    states : names of the populations with a state, in the order of their columns.
+    sizes, levels_of : size and level of each of them.
+    offsets : first column of each of them.
+    inputs : (population, size) in the order of the numbers by which the events stream knows them.
+    outputs : (population, size, readout) in the order of the numbers of the spikes and readouts streams.
+    traces : one table per tile.
+    """
+
+    name: str
+    verilog: str
+    period: int
+    levels: int
+    streams: dict[str, dict[str, Field]]
+    commands: dict[str, int]
+    states: tuple[str, ...]
+    sizes: dict[str, int]
+    levels_of: dict[str, int]
+    offsets: dict[str, int]
+    inputs: tuple[tuple[str, int], ...]
+    outputs: tuple[tuple[str, int, str], ...]
+    traces: tuple[TraceTable, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> Layout:
+        """The layout of a manifest file. Raises ValueError if it is not one of the known format."""
+        manifest = json.loads(Path(path).read_text(encoding="utf-8"))
+        if not isinstance(manifest, dict) or manifest.get("format") != MANIFEST_FORMAT:
+            raise ValueError(f"{Path(path).name}: not a manifest of format {MANIFEST_FORMAT}")
+        return cls.of(manifest)
+
+    @classmethod
+    def of(cls, manifest: dict) -> Layout:
+        """The layout of a manifest that was read already."""
+        states = [p for p in manifest["populations"] if p["model"] != "input"]
+        offsets, column = {}, 0
+        for p in states:
+            offsets[p["name"]] = column
+            column += p["size"]
+        return cls(
+            name=manifest["name"], verilog=Path(manifest["top"]).name, period=manifest["period"], levels=manifest["levels"],
+            streams={stream: {name: Field(int(f[0]), int(f[1]), bool(f[2])) for name, f in description["fields"].items()}
+                     for stream, description in manifest["streams"].items()},
+            commands=dict(manifest["commands"]), states=tuple(p["name"] for p in states), sizes={p["name"]: p["size"] for p in states},
+            levels_of={p["name"]: p["level"] for p in states}, offsets=offsets,
+            inputs=tuple((p["population"], p["size"]) for p in sorted(manifest["inputs"], key=lambda p: p["index"])),
+            outputs=tuple((p["population"], p["size"], p["readout"]) for p in sorted(manifest["outputs"], key=lambda p: p["index"])),
+            traces=tuple(_trace(tile, offsets) for tile in sorted(manifest["tiles"], key=lambda t: t["index"])))
+
+    @property
+    def n_states(self) -> int:
+        """Neurons with a membrane potential: columns of every array of states."""
+        return sum(self.sizes.values())
+
+    @property
+    def n_readouts(self) -> int:
+        """Words that READ gives."""
+        return sum(size for _, size, readout in self.outputs if readout != "none")
+
+    def n_phases(self, n_steps: int) -> int:
+        """Phases of a clip of ``n_steps`` timesteps, up to the end of draining."""
+        return self.period * (n_steps - 1) + 1 + self.levels
+
+    def timestep(self, phase: int, level: int) -> int | None:
+        """The timestep that a group of this level handles in a phase, or None."""
+        return None if (phase - level) % self.period or phase < level else (phase - level) // self.period
+
+    def column_name(self, column: int) -> tuple[str, int]:
+        """(population, neuron) of a column of states."""
+        name = [n for n in self.states if self.offsets[n] <= column][-1]
+        return name, column - self.offsets[name]
+
+    def event_words(self, population: np.ndarray, neuron: np.ndarray, payload: np.ndarray) -> np.ndarray:
+        """Payloads of the events stream, ``[n], uint64``."""
+        words = np.zeros(len(population), dtype=np.uint64)
+        for name, values in (("population", population), ("neuron", neuron), ("payload", payload)):
+            field = self.streams["events"].get(name, Field(0, 0, False))
+            masked = values.astype(np.int64) & ((1 << field.width) - 1)
+            words |= masked.astype(np.uint64) << np.uint64(field.offset)
+        return words
+
+    def command_word(self, name: str, count: int = 0) -> int:
+        """Payload of the control stream."""
+        fields = self.streams["control"]
+        return fields["command"].place(self.commands[name]) | fields["count"].place(count)
+
+
+def _trace(tile: dict, offsets: dict[str, int]) -> TraceTable:
+    n_updates = sum(g["updates"] for g in tile["groups"])
+    lanes = tile["update_lanes"]
+    column = np.full((n_updates, lanes), -1, dtype=np.int32)
+    level = np.full(n_updates, -1, dtype=np.int32)
+    for group in tile["groups"]:
+        first, last = group["update_base"], group["update_base"] + group["updates"]
+        neuron = np.arange(group["updates"] * lanes).reshape(-1, lanes)
+        column[first:last] = np.where(neuron < group["size"], offsets[group["population"]] + group["first"] + neuron, -1)
+        level[first:last] = group["level"]
+    return TraceTable(lanes, tile["v_bits"], column, level)

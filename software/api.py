@@ -1,0 +1,120 @@
+"""The operations of SpikeLoom as functions: what ``spikeloom.load``, ``quantize``, ``compile``, ``simulate`` and ``cosim`` are.
+
+Each imports what it needs when it is called: reading a network needs no hardware library, quantizing an .npz needs no torch.
+Where a function takes clips it takes :class:`~spikeloom.spec.clips.Clips` or a path (.npz, .npy, .wav), and ``progress`` is
+called with (steps done, steps in all).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..spec.clips import Clips
+from ..spec.network import Network
+
+if TYPE_CHECKING:
+    from ..gen.float_network import FloatNetwork
+    from ..gen.quantize import QuantizeResult
+    from ..sim.golden import SimulationReport
+    from .results import BuildResult, CosimResult
+
+__all__ = ["boards", "compile", "cosim", "load", "quantize", "save", "simulate"]
+
+Source = str | os.PathLike[str]
+OnProgress = Callable[[int, int], None]
+
+
+def load(path: Source) -> Network:
+    """The quantized network of an .npz file; raises FileFormatError if it is not one."""
+    from ..spec.archive import load_network
+
+    return load_network(Path(path))
+
+
+def save(network: Network, path: Source) -> None:
+    """Writes a quantized network as an .npz file."""
+    from ..spec.archive import save_network
+
+    save_network(network, Path(path))
+
+
+def quantize(source: Source, *, weight_bits: int = 8, scale: str = "neuron", decay: str = "multiply",
+             clips: Clips | Source | None = None, beta: float | None = None, threshold: float | None = None,
+             reset: str | None = None, readout: str = "count") -> QuantizeResult:
+    """Quantizes the state dict of a chain of Linear and Leaky layers.
+
+    Parameters
+    ----------
+    source : .pt (read with weights_only), or .npz with w0, b0, w1, ...
+    weight_bits, scale, decay : as in :func:`spikeloom.gen.quantize.quantize`.
+    clips : inputs to measure the range of v and to compare both networks on, or None. If they name as many classes as the last
+        layer has neurons, the network takes the names.
+    beta, threshold, reset : of every layer; None takes what the file says, and where it says nothing 0.9, 1.0 and subtract.
+    readout : of the last layer: its spike count, or the last, sum or max of its membrane.
+    """
+    from ..gen.quantize import quantize as quantize_network
+    from .importers.state_dict import read_state_dict
+
+    network = read_state_dict(Path(source), beta=beta, threshold=threshold, reset=reset, readout=readout)
+    if clips is not None:
+        clips = _clips(clips, network)
+        last = network.populations[-1]
+        if len(clips.words) == last.size:
+            network = replace(network, populations=(*network.populations[:-1], replace(last, labels=clips.words)))
+    return quantize_network(network, weight_bits=weight_bits, scale=scale, decay=decay, clips=clips)
+
+
+def simulate(network: Network, clips: Clips | Source, *, limit: int | None = None,
+             progress: OnProgress | None = None) -> SimulationReport:
+    """Runs the golden model on the first ``limit`` clips (all, if None)."""
+    from ..sim import golden
+
+    return golden.simulate(network, _clips(clips, network, limit), limit=limit, progress=progress)
+
+
+def compile(network: Network, folder: Source, *, board: str = "generic", lanes: int | None = None, tiles: int | None = None,
+            fabric: str = "auto", bitstream: bool = False, progress: OnProgress | None = None) -> BuildResult:
+    """Generates the chip of a network into a folder, and with ``bitstream`` takes it through the board's tools.
+
+    Parameters
+    ----------
+    folder : an existing, empty folder; manifest.json, the Verilog, the memory image, the report and the test go there.
+    board : name of a board, see :func:`boards`.
+    lanes, tiles : synapses per clock of a tile, and number of tiles; None lets the generator choose.
+    fabric : ``"star"``, ``"mesh"`` or ``"auto"``.
+    """
+    from .flow import build
+
+    return build(network, Path(folder), board=board, lanes=lanes, tiles=tiles, fabric=fabric, bitstream=bitstream,
+                 progress=progress)
+
+
+def cosim(folder: Source, clips: Clips | Source, *, limit: int | None = None, engine: str = "icarus",
+          progress: OnProgress | None = None) -> CosimResult:
+    """Runs the Verilog in a folder of :func:`compile` and compares everything with the golden model and the cycle model.
+
+    ``engine`` is ``"icarus"``, ``"verilator"`` or ``"compiled"``; the first ``limit`` clips are run (all, if None).
+    """
+    from .flow import compare
+
+    clips = clips if isinstance(clips, Clips) else Path(clips)
+    return compare(Path(folder), clips, limit=limit, engine=engine, progress=progress)
+
+
+def boards() -> Sequence[tuple[str, str]]:
+    """Name and description of each board that :func:`compile` knows."""
+    from ..boards import catalogue
+
+    return [(name, catalogue.find(name).description) for name in catalogue.names()]
+
+
+def _clips(clips: Clips | Source, network: Network | FloatNetwork, limit: int | None = None) -> Clips:
+    if isinstance(clips, Clips):
+        return clips
+    from .clips import read_clips
+
+    return read_clips(Path(clips), network, limit)

@@ -1,0 +1,52 @@
+"""Report of a build: where each population went, what the memories hold, and where the cycles go. Markdown."""
+
+from __future__ import annotations
+
+from ..boards.board import Board
+from ..gen.budget import estimate
+from ..sim.scenario import Scenario
+from ..spec.chip import ChipSpec
+from ..spec.network import Model, Network
+from .results import BuildResult
+
+__all__ = ["build_report"]
+
+
+def _table(header: tuple[str, ...], rows: list[tuple]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return "\n".join(lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]) + "\n"
+
+
+def build_report(network: Network, chip: ChipSpec, board: Board, scenario: Scenario, result: BuildResult) -> str:
+    """Text of ``report.md``; the same for the same build."""
+    out = [f"# {network.name} on {board.name}\n", f"Network `{network.digest[:16]}`, {len(chip.tiles)} tiles, {chip.fabric.kind}, "
+           f"{chip.period} phase(s) per timestep, output {chip.levels} phase(s) after input.\n"]
+    out.append("## Tiles\n")
+    rows = []
+    for index, tile in enumerate(chip.tiles):
+        for g, group in enumerate(tile.groups):
+            rows.append((index, group.population, f"{group.first}..{group.first + group.size - 1}", tile.lanes, tile.update_lanes,
+                         tile.rows(g), group.axons, tile.rows(g) * group.axons * tile.lanes * tile.weight_bits,
+                         f"{tile.weight_bits}/{tile.accumulator_bits}/{tile.stored_bits}", group.level))
+    out.append(_table(("tile", "population", "neurons", "lanes", "update lanes", "rows", "axons", "weight bits stored",
+                       "bits of weight/accumulator/state", "level"), rows))
+    out.append("\n## Resources\n")
+    needed = estimate(chip)
+    measured = {"luts": result.luts, "ffs": result.ffs, "brams": result.brams, "dsps": result.dsps}
+    rows = [(name, needed.get(name, "-"), "-" if value is None else value, board.budget.get(name, "-")) for name, value in measured.items()]
+    out.append(_table(("resource", "estimate", "placed", "device"), rows))
+    if result.fmax_mhz is not None:
+        out.append(f"\nHighest clock after routing {result.fmax_mhz} MHz, with the self-test around the chip; the board runs it at "
+                   f"{board.clock_mhz} MHz.\n")
+    out.append("\n## Cycles\n")
+    cycles, sops = int(scenario.phase_cycles.sum()), int(scenario.sops.sum())
+    events = int(scenario.event_offset[-1])
+    steps = scenario.n_clips * scenario.n_steps
+    out.append(f"On {scenario.n_clips} clips of {scenario.n_steps} timesteps of random events ({events / steps:.1f} per timestep), "
+               f"as `cosim/` plays them: {cycles} cycles, {cycles / steps:.1f} per timestep; {sops} synaptic operations, {sops / cycles:.2f} "
+               f"per cycle on {result.lanes} lanes. `spikeloom cosim` gives the same for clips of your own.\n")
+    out.append("\n## Populations\n")
+    out.append(_table(("population", "neurons", "model", "decay", "reset", "bits of v", "readout"),
+                      [(p.name, p.size, p.model.value, "-" if p.model is Model.INPUT else f"{p.decay.beta:.4f} ({p.decay.kind})",
+                        p.reset.value, "-" if p.model is Model.INPUT else p.v_bits, p.readout.value) for p in network.populations]))
+    return "\n".join(out)

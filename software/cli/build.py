@@ -1,0 +1,50 @@
+"""Generate the Verilog of a network, and the bitstream of a board.
+
+DIR receives the Verilog, the memory image, a manifest, a report, and a test that compares the Verilog with the golden model
+and needs no SpikeLoom. A DIR that an earlier build wrote is replaced.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .. import api
+from ..atomic import replace_directory
+from ..progress import Progress
+from ..report import json_line, table
+from .arguments import add_json, positive
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.add_argument("network", metavar="NET.npz", type=Path, help="a quantized network")
+    parser.add_argument("--board", metavar="BOARD", required=True, help="a board of `spikeloom boards`; generic is Verilog alone")
+    parser.add_argument("--lanes", metavar="P", type=positive, help="synapses per clock of a tile (default: chosen)")
+    parser.add_argument("--tiles", metavar="N", type=positive, help="number of tiles (default: chosen)")
+    parser.add_argument("--fabric", choices=("auto", "star", "mesh"), default="auto",
+                        help="how the tiles are connected (default: chosen)")
+    parser.add_argument("--bitstream", action="store_true", help="also synthesise, place and route")
+    parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="the folder to write")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Builds into a new folder, which takes its place when complete."""
+    network = api.load(args.network)
+    with replace_directory(args.output, marker="manifest.json") as folder, Progress("build", quiet=args.json) as progress:
+        result = api.compile(network, folder, board=args.board, lanes=args.lanes, tiles=args.tiles, fabric=args.fabric,
+                             bitstream=args.bitstream, progress=progress.update)
+    if args.json:
+        print(json_line(result, ("tiles", "lanes", "weight_bits_total", "luts", "ffs", "brams", "dsps", "fmax_mhz")))
+        return 0
+    rows: list[tuple[str, object]] = [("tiles", result.tiles), ("lanes of all tiles", result.lanes),
+                                      ("bits of weights", result.weight_bits_total)]
+    if args.bitstream:
+        rows += [("LUTs", result.luts), ("flip-flops", result.ffs), ("block RAMs", result.brams), ("DSPs", result.dsps),
+                 ("Fmax / MHz", result.fmax_mhz)]
+    print(table(rows))
+    print(f"Written: {args.output}")
+    return 0

@@ -1,0 +1,56 @@
+"""Run the Verilog of a build and compare it with the golden model and the cycle model.
+
+Every output event, every readout, every membrane potential at every timestep and the cycle count of every phase are compared.
+The exit status is 0 if all are equal and 1 if any differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .. import api
+from ..progress import Progress
+from ..report import json_line, table
+from .arguments import add_json, add_limit
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.add_argument("directory", metavar="DIR", type=Path, help="a folder that `spikeloom build` wrote")
+    parser.add_argument("--input", metavar="CLIPS", type=Path, required=True, help="clips: .npz, .npy or .wav")
+    add_limit(parser)
+    parser.add_argument("--engine", choices=("icarus", "verilator", "compiled"), default="icarus",
+                        help="what runs the Verilog; compiled, by yosys and g++, is for whole test sets (default icarus)")
+    add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compares, shows the outcome, and returns 1 if anything differs."""
+    with Progress("cosim", quiet=args.json) as progress:
+        result = api.cosim(args.directory, args.input, limit=args.limit, engine=args.engine, progress=progress.update)
+    if args.json:
+        print(json_line(result, ("clips", "accuracy", "spikes_compared", "spikes_wrong", "states_compared", "states_wrong",
+                                 "cycles_predicted", "cycles_measured", "sops", "lanes")))
+        return 0 if result.equal else 1
+    print(table([("spikes", result.spikes_compared, result.spikes_wrong),
+                 ("states and readouts", result.states_compared, result.states_wrong),
+                 ("cycles", result.cycles_predicted, abs(result.cycles_measured - result.cycles_predicted))],
+                ("what", "compared", "wrong")))
+    print()
+    per_lane = result.sops / result.cycles_measured / result.lanes if result.cycles_measured else None
+    print(table([("clips", f"{result.clips:,}"),
+                 ("accuracy of the hardware", "no labels" if result.accuracy is None else f"{result.accuracy:.2%}"),
+                 ("synaptic operations", f"{result.sops:,}"),
+                 ("per cycle and lane", "-" if per_lane is None else f"{per_lane:.3f}")]))
+    print()
+    if result.equal:
+        print("The Verilog equals the golden model and the cycle model.")
+        return 0
+    print("The Verilog DIFFERS from the golden model or the cycle model.")
+    print(table([("phases of another length", result.phases_wrong), ("clips with an error flag", result.clips_flagged)]))
+    if result.first_divergence:
+        print(f"First difference: {result.first_divergence}")
+    return 1

@@ -1,0 +1,190 @@
+"""The audio front end: sound to log-mel features to the graded payloads that a network takes.
+
+Two integer steps. :func:`log_mel` gives eight steps per octave of power, ``q`` in 0..255: one second at 8 kHz becomes 50 frames
+of 40 mel bands. :func:`apply_front_end` scales ``q`` to the payloads that one network was trained on; its parameters live in
+``network.metadata["front_end"]``::
+
+    {"kind": "log_mel", "sample_rate_hz": 8000, "frames": 50, "bands": 40, "offset": 72, "shift": 3, "max": 15}
+
+    payload = min(max(q - offset, 0) >> shift, max)
+
+so that silence gives payload 0, which is no event and costs no cycle. Ref: the features of the speech command files
+(../shared/data/README.md); mel scale of HTK, 2595 log10(1 + f / 700).
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import wave
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from ..spec.clips import Clips
+from ..spec.errors import FileFormatError, NetworkError
+
+__all__ = ["apply_front_end", "is_raw_log_mel", "log_mel", "read_wav", "read_wav_clips", "resample"]
+
+SAMPLE_RATE = 8000  # Hz
+CLIP_SAMPLES = 8000  # one second
+WINDOW, HOP, FFT = 256, 160, 512  # samples: 32 ms, 20 ms, 64 ms
+FRAMES, BANDS = 50, 40
+LOW_HZ, HIGH_HZ = 60.0, 3900.0
+STEPS_PER_OCTAVE, FLOOR_OCTAVES = 8, 12  # of power
+MAX_FILE_BYTES = 16 << 20
+MAX_SECONDS = 10
+MIN_RATE, MAX_RATE = 4000, 192_000  # Hz
+_SINC_ZEROS, _KAISER_BETA = 10, 5.0  # the anti-alias filter: zero crossings to each side, Kaiser window
+
+
+@lru_cache(maxsize=1)
+def _mel_bank() -> np.ndarray:
+    """Triangles, evenly spaced and overlapping by half on the HTK mel scale, peak 1, ``[BANDS, FFT // 2 + 1], float64``."""
+    def mel(hz: float) -> float:
+        return 2595.0 * math.log10(1.0 + hz / 700.0)
+
+    edges = 700.0 * (10.0 ** (np.linspace(mel(LOW_HZ), mel(HIGH_HZ), BANDS + 2) / 2595.0) - 1.0)
+    low, centre, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    hz = np.arange(FFT // 2 + 1) * (SAMPLE_RATE / FFT)
+    return np.maximum(0.0, np.minimum((hz - low) / (centre - low), (high - hz) / (high - centre)))
+
+
+def centre(samples: np.ndarray) -> np.ndarray:
+    """Pad with zeros, or cut, at both ends to ``[..., CLIP_SAMPLES]``; the odd sample goes to, or off, the end."""
+    missing = CLIP_SAMPLES - samples.shape[-1]
+    if missing >= 0:
+        return np.pad(samples, [(0, 0)] * (samples.ndim - 1) + [(missing // 2, missing - missing // 2)])
+    first = -missing // 2
+    return samples[..., first:first + CLIP_SAMPLES]
+
+
+def log_mel(samples: np.ndarray) -> np.ndarray:
+    """Log-mel features of clips.
+
+    Parameters
+    ----------
+    samples : ``[..., n]``, 8 kHz, in units of a 16 bit sample; centred to one second if n is not 8000.
+
+    Returns
+    -------
+    ``[..., 50, 40], uint8``: frame, band; 8 steps per octave of power, 0 at and below 2**12.
+    """
+    padded = np.asarray(samples, dtype=np.float64)
+    padded = centre(padded)
+    # The last window reaches past the end of the second by this many samples.
+    overhang = (FRAMES - 1) * HOP + WINDOW - CLIP_SAMPLES
+    padded = np.pad(padded, [(0, 0)] * (padded.ndim - 1) + [(0, overhang)])
+    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW, axis=-1)[..., ::HOP, :]
+    hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(WINDOW) / WINDOW)
+    spectrum = np.fft.rfft(frames * hann, FFT)
+    power = np.abs(spectrum) ** 2 @ _mel_bank().T
+    octaves = np.log2(power + 1.0) - FLOOR_OCTAVES
+    return np.clip(np.round(STEPS_PER_OCTAVE * octaves), 0, 255).astype(np.uint8)
+
+
+def _parameters(front_end: Mapping) -> tuple[int, int, int]:
+    kind = front_end.get("kind") if isinstance(front_end, Mapping) else None
+    if kind != "log_mel":
+        raise NetworkError(f"The network's audio front end is {kind!r}; SpikeLoom knows 'log_mel'. Change the 'kind' of "
+                           "metadata['front_end'], or give the clips as payloads in an .npz or .npy file.")
+    for key, fixed in (("sample_rate_hz", SAMPLE_RATE), ("frames", FRAMES), ("bands", BANDS)):
+        if front_end.get(key, fixed) != fixed:
+            raise NetworkError(f"The network's audio front end has {key} {front_end[key]!r}; log_mel has {fixed}.")
+    values = []
+    for key, low, high in (("offset", 0, 255), ("shift", 0, 7), ("max", 1, 255)):
+        value = front_end.get(key)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise NetworkError(f"The network's audio front end needs an integer {key!r} of {low} to {high}, not {value!r}.")
+        values.append(value)
+    return values[0], values[1], values[2]
+
+
+def is_raw_log_mel(x: np.ndarray, front_end: Mapping | None) -> bool:
+    """Whether a dense array is unscaled log-mel that :func:`apply_front_end` must scale.
+
+    The rule: the network names a front end, and x is uint8 of shape ``[N, 50, 40]``. Every other dtype holds payloads as they are.
+    """
+    return front_end is not None and x.dtype == np.uint8 and x.shape[-2:] == (FRAMES, BANDS)
+
+
+def apply_front_end(q: np.ndarray, front_end: Mapping) -> np.ndarray:
+    """Scale log-mel features ``[..., 50, 40], uint8`` to payloads of the same shape, int16, with a network's front end.
+
+    Raises NetworkError for a front end that is unknown or has a parameter missing or out of range.
+    """
+    offset, shift, largest = _parameters(front_end)
+    return np.minimum(np.maximum(np.asarray(q, dtype=np.int16) - offset, 0) >> shift, largest).astype(np.int16)
+
+
+def resample(samples: np.ndarray, rate: int) -> np.ndarray:
+    """Resample ``[n]`` from ``rate`` Hz to 8 kHz, float64, ``[ceil(n * 8000 / rate)]``.
+
+    Polyphase: y[m] = sum_k x[k] h[m down - k up], h a sinc under a Kaiser window (beta 5) that cuts off at the lower of the two
+    Nyquist frequencies; the ends are taken as silence.
+    """
+    x = np.asarray(samples, dtype=np.float64)
+    if rate == SAMPLE_RATE or not x.size:
+        return x
+    common = math.gcd(SAMPLE_RATE, rate)
+    up, down = SAMPLE_RATE // common, rate // common
+    half = _SINC_ZEROS * max(up, down)
+    h = np.sinc(np.arange(-half, half + 1) / max(up, down)) * np.kaiser(2 * half + 1, _KAISER_BETA)
+    h *= up / h.sum()
+    m = np.arange(-(-x.size * up // down))
+    first = -((half - m * down) // up)  # the first k whose tap m down - k up + half is not past the end of h
+    y = np.zeros(m.size)
+    for j in range(2 * half // up + 1):
+        k = first + j
+        tap = m * down - k * up + half
+        inside = (k >= 0) & (k < x.size) & (tap >= 0) & (tap <= 2 * half)
+        y += np.where(inside, x[np.clip(k, 0, x.size - 1)] * h[np.clip(tap, 0, 2 * half)], 0.0)
+    return y
+
+
+def read_wav(path: str | Path) -> np.ndarray:
+    """Samples of a WAV file as 8 kHz mono, ``[n], int16``.
+
+    Takes PCM of 8 or 16 bits, one or two channels (averaged), 4 to 192 kHz, at most ten seconds. Raises FileFormatError for
+    anything else, and for a file that is missing, cut short or not a WAV file.
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise FileFormatError(f"{path} has {size} bytes; a clip may have {MAX_FILE_BYTES}. Cut out the word and save it alone.")
+        content = path.read_bytes()
+    except OSError as error:
+        raise FileFormatError(f"{path} cannot be read: {error.strerror}.") from None
+    try:
+        with wave.open(io.BytesIO(content)) as reader:
+            channels, width, rate, count = reader.getparams()[:4]
+            data = reader.readframes(min(count, MAX_FILE_BYTES))
+    except Exception as error:  # wave lets EOFError, struct.error and others through for damaged headers
+        reason = str(error) or type(error).__name__
+        raise FileFormatError(f"{path} is not a PCM WAV file ({reason}). Save it as PCM, 16 bit, mono.") from None
+    if width not in (1, 2) or channels not in (1, 2) or not MIN_RATE <= rate <= MAX_RATE:
+        raise FileFormatError(f"{path} has {channels} channels of {8 * width} bits at {rate} Hz; a clip has 1 or 2 channels of "
+                              f"8 or 16 bits at {MIN_RATE} to {MAX_RATE} Hz. Convert it to PCM, 16 bit, mono, 16000 Hz.")
+    if not 0 < count <= MAX_SECONDS * rate:
+        raise FileFormatError(f"{path} lasts {count / rate:.1f} s; a clip lasts more than 0 and at most {MAX_SECONDS} s "
+                              "(its middle second is used). Cut out the word and save it alone.")
+    if len(data) != count * channels * width:
+        raise FileFormatError(f"{path} is cut short: its header promises {count * channels * width} bytes of sound, there are "
+                              f"{len(data)}. Save or copy it again.")
+    if width == 1:
+        samples = (np.frombuffer(data, dtype=np.uint8).astype(np.float64) - 128.0) * 256.0
+    else:
+        samples = np.frombuffer(data, dtype="<i2").astype(np.float64)
+    mono = samples.reshape(count, channels).mean(axis=1)
+    return np.clip(np.round(resample(mono, rate)), -32768, 32767).astype(np.int16)
+
+
+def read_wav_clips(path: str | Path, front_end: Mapping) -> Clips:
+    """One WAV file as one clip of graded events, 50 steps of 40 channels, for a network with that front end.
+
+    Raises FileFormatError (the file) or NetworkError (the front end).
+    """
+    return Clips.from_dense(apply_front_end(log_mel(read_wav(path)), front_end)[None])

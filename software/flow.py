@@ -1,0 +1,147 @@
+"""Building a project, and comparing its Verilog with the models: the long operations behind ``compile`` and ``cosim``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from ..boards import catalogue
+from ..boards.board import Board
+from ..gen.budget import check_fits
+from ..gen.check import check_chip
+from ..gen.emit import emit
+from ..gen.pack import pack
+from ..gen.plan import plan
+from ..sim.scenario import Scenario, build_scenario
+from ..sim.stimulus import random_clips
+from ..sim.testbench import write_testbench
+from ..spec.chip import ChipSpec
+from ..spec.clips import Clips
+from ..spec.errors import FileFormatError, MismatchError
+from ..spec.image import MemoryImage
+from ..spec.network import Network
+from .build_report import build_report
+from .results import BuildResult, CosimResult
+
+__all__ = ["build", "compare", "plan_digest", "read_project"]
+
+OnProgress = Callable[[int, int], None]
+
+# The clips that a project carries, where the user names none: enough to see every mechanism at work, seconds to simulate.
+_CARRIED_CLIPS, _CARRIED_STEPS = 2, 12
+
+
+def plan_digest(chip: ChipSpec) -> str:
+    """SHA-256 of a chip's plan: whether a project was planned by this version of SpikeLoom as it would plan it now."""
+    return hashlib.sha256(json.dumps(asdict(chip), sort_keys=True, default=str).encode()).hexdigest()
+
+
+def build(network: Network, folder: Path, *, board: str, lanes: int | None, tiles: int | None, fabric: str, bitstream: bool,
+          progress: OnProgress | None = None) -> BuildResult:
+    """See :func:`spikeloom.software.api.compile`."""
+    target = catalogue.find(board)
+    total = 6 if bitstream else 4
+    step = _steps(progress, total)
+    options = {"lanes": lanes, "tiles": tiles, "fabric": fabric}
+    chip = plan(network, lanes=lanes, tiles=tiles, fabric=fabric, writable=True, counters=False)
+    image = pack(chip, network)
+    check_chip(chip, network, image)
+    if target.budget:
+        check_fits(chip, target.budget, target.name)
+    step()
+    manifest = emit(folder, chip, network, image)
+    manifest.update({"plan": options, "plan_digest": plan_digest(chip), "board": target.name})
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    step()
+    scenario = build_scenario(chip, network, random_clips(network, n_clips=_CARRIED_CLIPS, n_steps=_CARRIED_STEPS))
+    write_testbench(folder / "cosim", scenario)
+    step()
+    used = None
+    if bitstream:
+        used = _bitstream(target, chip, network, image, scenario, folder / "board")
+        step()
+    result = BuildResult(
+        tiles=len(chip.tiles), lanes=sum(t.lanes for t in chip.tiles),
+        weight_bits_total=sum(t.weight_depth * t.lanes * t.weight_bits for t in chip.tiles),
+        luts=used.used.luts if used else None, ffs=used.used.ffs if used else None, brams=used.used.brams if used else None,
+        dsps=used.used.dsps if used else None, fmax_mhz=used.fmax_mhz if used else None)
+    (folder / "report.md").write_text(build_report(network, chip, target, scenario, result))
+    while step():
+        pass
+    return result
+
+
+def _steps(progress: OnProgress | None, total: int) -> Callable[[], bool]:
+    done = 0
+
+    def step() -> bool:
+        nonlocal done
+        if done >= total:
+            return False
+        done += 1
+        if progress is not None:
+            progress(done, total)
+        return True
+
+    return step
+
+
+def _bitstream(board: Board, chip: ChipSpec, network: Network, image: MemoryImage, scenario: Scenario, folder: Path):
+    """The self-test of the first clip of a scenario, as a bitstream."""
+    from ..boards.ecp5_flow import build_bitstream
+    from ..hdl.self_test import SelfTest, program_words
+    from ..spec.signature import readout_words, signature, spike_words
+
+    steps: list[list[tuple[int, int, int]]] = []
+    for t in range(scenario.n_steps):
+        lo, hi = scenario.event_offset[t], scenario.event_offset[t + 1]
+        steps.append([(int(scenario.event_population[k]), int(scenario.event_neuron[k]), int(scenario.event_payload[k])) for k in range(lo, hi)])
+    spikes = scenario.spikes[scenario.spikes[:, 0] == 0]
+    expected = signature(spike_words(spikes[:, 2], spikes[:, 3], spikes[:, 4]),
+                         readout_words(scenario.readout_index[:, 0], scenario.readout_index[:, 1], scenario.readout_values[0]))
+    return build_bitstream(board, SelfTest(chip, image, program_words(chip, steps), expected), folder)
+
+
+def read_project(folder: Path) -> tuple[ChipSpec, Network, dict]:
+    """Plan, network and manifest of a generated project. Raises FileFormatError if it is none, or was changed by hand."""
+    from ..spec.archive import load_network
+
+    path = folder / "manifest.json"
+    if not path.is_file():
+        raise FileFormatError(f"{folder} is not a generated project: it has no manifest.json; make one with spikeloom build")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        options = {name: manifest["plan"][name] for name in ("lanes", "tiles", "fabric")}
+        sums, name, expected = dict(manifest["sha256"]), str(manifest["name"]), manifest["plan_digest"]
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise FileFormatError(f"{path} is damaged ({type(error).__name__}: {error}); build the project again") from None
+    network = load_network(folder / "network.npz")
+    if hashlib.sha256((folder / "network.npz").read_bytes()).hexdigest() != sums.get("network.npz"):
+        raise FileFormatError(f"{folder / 'network.npz'} is not the network that this project was built from; build it again")
+    chip = plan(network, **options, writable=True, counters=False, name=name)
+    if plan_digest(chip) != expected:
+        raise FileFormatError(f"{folder} was planned by another version of SpikeLoom, or its manifest was changed; build the project again")
+    return chip, network, manifest
+
+
+def compare(folder: Path, clips: Clips | str | Path, *, limit: int | None = None, engine: str = "icarus",
+            progress: OnProgress | None = None) -> CosimResult:
+    """See :func:`spikeloom.software.api.cosim`."""
+    from ..sim.engines import run
+    from .clips import read_clips
+
+    chip, network, _ = read_project(folder)
+    if not isinstance(clips, Clips):
+        clips = read_clips(clips, network, limit=limit)
+    clips = clips.take(limit)
+    if not clips.n_clips:
+        raise MismatchError("Nothing to compare: the input has no clips")
+    report = run(engine, folder, chip, network, clips, progress=progress)
+    return CosimResult(
+        clips=report.clips, accuracy=report.accuracy, spikes_compared=report.spikes_compared, spikes_wrong=report.spikes_wrong,
+        states_compared=report.states_compared, states_wrong=report.states_wrong + report.readouts_wrong,
+        cycles_predicted=report.cycles_predicted, cycles_measured=report.cycles_measured, sops=report.sops, lanes=report.lanes,
+        phases_wrong=report.phases_wrong, clips_flagged=report.clips_flagged, first_divergence=report.first_divergence)

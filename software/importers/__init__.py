@@ -1,0 +1,1 @@
+"""Float networks from the files of other frameworks, one module per format."""

@@ -1,0 +1,68 @@
+"""What a build and a co-simulation report: the fields are the keys of the command line's JSON, in its order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["BuildResult", "CosimResult"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildResult:
+    """Size of a generated chip; what was not built is None, never 0.
+
+    Parameters
+    ----------
+    tiles, lanes : tiles of the chip, and synapses per clock of all of them together.
+    weight_bits_total : bits of weight memory that hold weights.
+    luts, ffs, brams, dsps : resources after place and route.
+    fmax_mhz : highest clock after place and route.
+    """
+
+    tiles: int
+    lanes: int
+    weight_bits_total: int
+    luts: int | None = None
+    ffs: int | None = None
+    brams: int | None = None
+    dsps: int | None = None
+    fmax_mhz: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CosimResult:
+    """Comparison of the emitted Verilog with the golden model and the cycle model.
+
+    Parameters
+    ----------
+    clips : clips that were run.
+    accuracy : share of the clips whose label is the hardware's answer, 0..1; None without labels.
+    spikes_compared, spikes_wrong : output events of either side, and those that the other side lacks.
+    states_compared, states_wrong : membrane potentials and readouts.
+    cycles_predicted, cycles_measured : clock cycles over all phases.
+    sops : synaptic operations over all clips.
+    lanes : synapses per clock of all tiles together.
+    phases_wrong, clips_flagged : phases of another length than predicted; clips with an error flag raised.
+    first_divergence : the earliest difference in words, or empty.
+    """
+
+    clips: int
+    accuracy: float | None
+    spikes_compared: int
+    spikes_wrong: int
+    states_compared: int
+    states_wrong: int
+    cycles_predicted: int
+    cycles_measured: int
+    sops: int
+    lanes: int
+    phases_wrong: int = 0
+    clips_flagged: int = 0
+    first_divergence: str = ""
+
+    @property
+    def equal(self) -> bool:
+        """Whether hardware and models agree in everything; a comparison of nothing proves nothing."""
+        return (self.spikes_wrong == self.states_wrong == self.phases_wrong == self.clips_flagged == 0
+                and self.cycles_predicted == self.cycles_measured and not self.first_divergence
+                and self.clips > 0 and self.states_compared > 0)

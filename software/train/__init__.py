@@ -1,0 +1,1 @@
+"""Training of the bundled networks; needs the extra ``train`` (torch, soundfile). Nothing else in SpikeLoom imports it."""

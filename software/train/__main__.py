@@ -1,0 +1,48 @@
+"""``python -m spikeloom.software.train NAME --data DIR``: make a bundled network again."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from ...spec.archive import save_network
+from ...spec.errors import SpikeLoomError, ToolError
+from .config import load_config
+
+__all__ = ["main"]
+
+MODELS = Path(__file__).resolve().parents[2] / "models"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train, quantize, score with the golden model, write; returns the exit status (2: an error that the user can mend)."""
+    names = sorted(path.stem for path in MODELS.glob("*.toml"))
+    parser = argparse.ArgumentParser(prog="python -m spikeloom.software.train", description=__doc__)
+    parser.add_argument("name", choices=names, help="which network (models/NAME.toml is its recipe)")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR",
+                        help="folder of train, val and test, .flac, .csv and _logmel40x50.npz")
+    parser.add_argument("-o", "--output", type=Path, metavar="NET.npz", help="default: models/NAME.npz")
+    options = parser.parse_args(arguments)
+
+    def progress(line: str) -> None:
+        print(line, flush=True)
+
+    try:
+        if find_spec("torch") is None:
+            raise ToolError("Training needs torch, which is not installed: pip install 'spikeloom[train]', or make venv-train.")
+        from .recipe import make_network
+
+        network = make_network(load_config(MODELS / f"{options.name}.toml"), options.data, progress)
+        output = options.output or MODELS / f"{options.name}.npz"
+        save_network(network, output)
+        progress(f"wrote {output}, digest {network.digest[:16]}")
+    except SpikeLoomError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,297 @@
+"""A whole chip in the Amaranth simulator, driven by a list of what the host does, and compared with the models.
+
+It shares nothing with sim/engines: not the player, not the decoding of the trace ports, not the comparison.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from amaranth.sim import Simulator
+
+from spikeloom.gen.pack import pack
+from spikeloom.hdl.config_port import memory_words
+from spikeloom.hdl.sequencer import Command
+from spikeloom.hdl.top import Chip
+from spikeloom.sim import cycles, golden
+from spikeloom.spec.chip import ChipSpec
+from spikeloom.spec.image import MemoryImage
+from spikeloom.spec.network import Model, Network, Readout
+
+__all__ = ["FLUSH", "READ", "RESET", "Run", "compare", "config_image", "describe", "events", "idle", "play", "prove", "step", "timesteps"]
+
+Item = tuple[str, Any]
+
+FLUSH: Item = ("control", (Command.FLUSH, 0))
+READ: Item = ("control", (Command.READ, 0))
+RESET: Item = ("control", (Command.RESET, 0))
+
+
+def step(count: int = 1) -> Item:
+    """STEP."""
+    return "control", (Command.STEP, count)
+
+
+def idle(cycles: int) -> Item:
+    """Offer nothing for so many cycles."""
+    return "idle", cycles
+
+
+def events(chip: ChipSpec, row: np.ndarray) -> list[Item]:
+    """Events of one timestep ``[C]``, C the inputs one after the other, in ascending order."""
+    items: list[Item] = []
+    base = 0
+    for number, spec in enumerate(chip.inputs):
+        part = row[base : base + spec.size]
+        items += [("event", (number, int(c), int(part[c]))) for c in np.flatnonzero(part)]
+        base += spec.size
+    return items
+
+
+def timesteps(chip: ChipSpec, x: np.ndarray) -> list[Item]:
+    """Events and a STEP for each timestep of a clip ``[T, C]``."""
+    return [item for row in x for item in (*events(chip, row), step())]
+
+
+def config_image(chip: ChipSpec, image: MemoryImage) -> list[Item]:
+    """Writes of all words of an image."""
+    items: list[Item] = []
+    for number, (tile, memories) in enumerate(zip(chip.tiles, image.tiles, strict=True)):
+        words = memories.words(tile)
+        for kind, (_, width) in memory_words(chip, number).items():
+            if not width:
+                continue
+            for address, word in enumerate((words.weights, words.parameters, words.axons)[kind]):
+                parts = range(-(-width // 32))
+                items += [("config", {"tile": number, "memory": kind, "address": address, "data": word >> 32 * k & 0xFFFFFFFF,
+                                      "last": k == parts[-1]}) for k in parts]
+    return items
+
+
+@dataclass
+class Run:
+    """What a chip did, from one RESET to the next.
+
+    ``phases`` are lengths of phases, ``spikes`` (output, neuron, timestep) in order, ``readouts`` the values of each READ,
+    ``potentials`` (tile, update index) -> v of all lanes, one entry per timestep. ``spike_phases`` is parallel to ``spikes``.
+    """
+
+    phases: list[int] = field(default_factory=list)
+    spikes: list[tuple[int, int, int]] = field(default_factory=list)
+    spike_phases: list[int] = field(default_factory=list)
+    readouts: list[list[tuple[int, int, int]]] = field(default_factory=list)
+    potentials: dict[tuple[int, int], list[list[int]]] = field(default_factory=lambda: defaultdict(list))
+    errors: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    counters: list[dict[str, int]] = field(default_factory=list)
+
+
+def play(chip: ChipSpec, image: MemoryImage, program: Sequence[Item], *, seed: int | None = None, stall: float = 0.0,
+         max_cycles: int = 200_000, dut: Any = None, log: list[str] | None = None) -> list[Run]:
+    """Run a program from power-up until its last command is over; one :class:`Run` per RESET in it, and one.
+
+    Parameters
+    ----------
+    program : items; each is offered until it is taken, then the next.
+    seed, stall : probability that the host is not ready for an output event or a readout in a cycle; at random.
+    log : one line per taken item is appended, with its cycle.
+
+    Raises AssertionError if it does not end within ``max_cycles``, or a stream breaks the rule that an offer stays.
+    """
+    dut = Chip(chip, image) if dut is None else dut
+    rng = random.Random(seed)
+    runs = [Run()]
+    program = list(program)
+    signed_payload = len(dut.events.payload.payload) > 0
+    traces = [getattr(dut, f"trace_{k}") for k in range(len(chip.tiles))]
+    lanes = [tile.update_lanes for tile in chip.tiles]
+    names = ["start", "finish", "busy", "spikes_valid", "readouts_valid", "events_ready", "control_ready", "config_ready"]
+    config_ready = dut.config.ready if chip.writable else dut.status.busy
+    watched = [dut.status.start, dut.status.finish, dut.status.busy, dut.spikes.valid, dut.readouts.valid, dut.events.ready,
+               dut.control.ready, config_ready, dut.spikes.payload.as_value(), dut.readouts.payload.as_value(),
+               *(t.valid for t in traces)]
+    n_fixed = len(names) + 2
+
+    def read_readout(ctx: Any) -> tuple[int, int, int, bool]:
+        p = ctx.get(dut.readouts.payload)
+        return int(p.population), int(p.neuron), int(p.value), bool(p.last)
+
+    async def bench(ctx: Any) -> None:
+        place, waiting, cycle, began = 0, 0, 0, None
+        reading: list[tuple[int, int, int]] = []
+        resetting, finished, started = True, False, False  # power-up behaves as RESET
+        offered: dict[str, int | None] = {"spikes": None, "readouts": None}
+        ready = {"spikes": True, "readouts": True}
+        for name in ready:
+            ctx.set(getattr(dut, name).ready, 1)
+        fresh = True
+        while True:
+            if fresh:
+                kind, what = program[place] if place < len(program) else ("end", None)
+                waiting = what if kind == "idle" else 0
+                ctx.set(dut.events.valid, kind == "event")
+                ctx.set(dut.control.valid, kind == "control")
+                if chip.writable:
+                    ctx.set(dut.config.valid, kind == "config")
+                if kind == "event":
+                    population, neuron, payload = what
+                    ctx.set(dut.events.payload, {"population": population, "neuron": neuron, **({"payload": payload} if signed_payload else {})})
+                elif kind == "control":
+                    ctx.set(dut.control.payload, {"command": what[0], "count": what[1]})
+                elif kind == "config":
+                    ctx.set(dut.config.payload, what)
+                fresh = False
+            if stall:
+                for name in ready:
+                    ready[name] = rng.random() >= stall
+                    ctx.set(getattr(dut, name).ready, ready[name])
+            # What the cycle shows, before its clock edge.
+            start, finish, busy, spike, readout, events_ready, control_ready, config_free = (ctx.get(s) for s in watched[:8])
+            run = runs[-1]
+            if finished and not start and resetting == "taken":
+                # After a finish, a cycle without a start: the command's own work. For RESET: what is counted from its end on is new.
+                resetting = True
+            if start:
+                if resetting is True:
+                    if began is not None:
+                        runs.append(Run())
+                        run = runs[-1]
+                    resetting = False
+                began, started = cycle, True
+            if finish:
+                if began is not None and started:
+                    run.phases.append(cycle - began + 1)
+                started = False
+            finished = bool(finish)
+            if spike and ready["spikes"]:
+                p = ctx.get(dut.spikes.payload)
+                run.spikes.append((int(p.population), int(p.neuron), int(p.timestep)))
+                run.spike_phases.append(len(run.phases) - int(bool(finish)))
+            if readout and ready["readouts"]:
+                population, neuron, value, last = read_readout(ctx)
+                reading.append((population, neuron, value))
+                if last:
+                    run.readouts.append(reading)
+                    reading = []
+            for name, valid, port in (("spikes", spike, dut.spikes), ("readouts", readout, dut.readouts)):
+                if stall:
+                    word = ctx.get(port.payload.as_value()) if valid else None
+                    if offered[name] is not None:
+                        assert word == offered[name], f"cycle {cycle}: an offer of {name} was withdrawn or changed"
+                    offered[name] = word if valid and not ready[name] else None
+            for number, trace in enumerate(traces):
+                if ctx.get(trace.valid):
+                    v = ctx.get(trace.v)
+                    run.potentials[number, ctx.get(trace.index)].append([int(v[lane]) for lane in range(lanes[number])])
+            taken = {"event": events_ready, "control": control_ready, "config": config_free, "idle": waiting <= 1, "end": False}[kind]
+            if kind == "idle":
+                waiting -= 1
+            if taken:
+                if log is not None:
+                    log.append(f"cycle {cycle}: {program[place]}")
+                if kind == "control" and what[0] is Command.RESET:
+                    resetting = "taken"
+                place, fresh = place + 1, True
+            elif kind == "end" and not busy and not spike:
+                break
+            assert cycle < max_cycles, f"no end after {max_cycles} cycles: at item {place} of {len(program)}, {program[place:place + 1]}"
+            await ctx.tick()
+            cycle += 1
+        last_run = runs[-1]
+        last_run.errors = ctx.get(dut.status.errors.as_value())
+        last_run.rejected = {name: ctx.get(dut.status.rejected[name]) for name in ("range", "payload", "duplicate")}
+        if chip.counters:
+            for k in range(len(chip.tiles)):
+                counters = getattr(dut, f"counters_{k}")
+                last_run.counters.append({name: ctx.get(counters[name]) for name in ("events", "sops", "updates", "spikes")})
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    return runs
+
+
+def compare(chip: ChipSpec, network: Network, x: np.ndarray, run: Run, *, result: golden.Result | None = None,
+            lengths: bool = True) -> list[str]:
+    """Differences between a run and the models for the clip ``x`` ``[T, C]``, in words; empty if there are none.
+
+    ``result`` overrides what the golden model says; phase lengths are those of the cycle model if the clip was played back to back
+    and followed by READ, and no output event had to wait (``lengths``).
+    """
+    result = golden.run(network, x[None], record=True) if result is None else result
+    wrong: list[str] = []
+    for number, tile in enumerate(chip.tiles):
+        for index, group in enumerate(tile.groups):
+            want = result.potentials[group.population][0]
+            for beat in range(tile.rows(index) * tile.beats):
+                got = run.potentials.get((number, tile.update_base(index) + beat), [])
+                if len(got) != len(want):
+                    wrong.append(f"{group.population}: update {beat} of tile {number} was made {len(got)} times, not {len(want)}")
+                    continue
+                for lane in range(tile.update_lanes):
+                    neuron = group.first + beat * tile.update_lanes + lane
+                    if neuron < group.first + group.size:
+                        wrong += [f"v of {group.population}[{neuron}] at t={t}: {row[lane]}, not {want[t, neuron]}"
+                                  for t, row in enumerate(got) if row[lane] != want[t, neuron]]
+    expected: list[tuple[int, int, int]] = []
+    for number, output in enumerate(chip.outputs):
+        if network.population(output.population).spikes:
+            t, n = np.nonzero(result.spikes[output.population][0])
+            expected += [(number, int(b), int(a)) for a, b in zip(t, n)]
+    missing, extra = Counter(expected) - Counter(run.spikes), Counter(run.spikes) - Counter(expected)
+    wrong += [f"{count} missing spike(s) (output, neuron, t) {which}" for which, count in sorted(missing.items())]
+    wrong += [f"{count} extra spike(s) (output, neuron, t) {which}" for which, count in sorted(extra.items())]
+    for (number, neuron, t), phase in zip(run.spikes, run.spike_phases) if lengths else ():
+        if phase != chip.period * t + chip.outputs[number].level:
+            wrong.append(f"spike of output {number}, neuron {neuron}, t={t} in phase {phase}")
+    words = [(number, n, int(v)) for number, output in enumerate(chip.outputs) if output.readout is not Readout.NONE
+             for n, v in enumerate(result.readouts[output.population][0])]
+    if run.readouts and run.readouts[-1] != words:
+        wrong.append(f"readouts {run.readouts[-1]}, not {words}")
+    if words and not run.readouts:
+        wrong.append("no readouts")
+    if lengths:
+        predicted = [int(c) for c in cycles.predict(chip, network, result.spikes, x[None]).cycles[0]]
+        if run.phases[:len(predicted)] != predicted or len(run.phases) != len(predicted):
+            differ = [(k, got, want) for k, (got, want) in enumerate(zip(run.phases, predicted)) if got != want]
+            wrong.append(f"{len(run.phases)} phases, predicted {len(predicted)}; (phase, clocks, predicted) {differ[:6]}")
+    if run.errors:
+        wrong.append(f"error flags {run.errors:#x}, rejected {run.rejected}")
+    return wrong
+
+
+def prove(network: Network, chip: ChipSpec, x: np.ndarray, **options: Any) -> Run:
+    """Play one clip ``[T, C]`` and READ; assert that all of it equals the models. Returns what was seen."""
+    (run,) = play(chip, pack(chip, network), [*timesteps(chip, x), READ], **options)
+    wrong = compare(chip, network, x, run, lengths=not options.get("stall"))
+    assert not wrong, f"{len(wrong)} differences: {'; '.join(wrong[:6])}\n{describe(network, chip, x)}"
+    return run
+
+
+def describe(network: Network, chip: ChipSpec | None = None, x: np.ndarray | None = None, extra: Iterable[str] = ()) -> str:
+    """A network in words, complete enough to build it again if it is small."""
+    lines = [f"network {network.digest[:12]}:"]
+    for p in network.populations:
+        if p.model is Model.INPUT:
+            lines.append(f"  {p.name}: input, {p.size} neurons, payloads {p.payload_min}..{p.payload_max}")
+        else:
+            lines.append(f"  {p.name}: {p.model.value}, {p.size} neurons, {p.decay}, {p.rounding.value}, {p.reset.value}, v_bits={p.v_bits}, "
+                         f"guard={p.guard_bits}, v_init={p.v_init}, readout={p.readout.value}, output={p.output}, "
+                         f"theta={np.asarray(p.theta).tolist()}, bias={np.asarray(p.bias).tolist()}")
+    for q in network.projections:
+        lines.append(f"  {q.source} -> {q.target}: delay={q.delay}, shift={q.shift}, {q.weight_bits} bits, weights={q.weights.tolist()}")
+    if chip is not None:
+        lines.append(f"  chip: period={chip.period}, fabric={chip.fabric.kind}, writable={chip.writable}, flit={chip.flit}")
+        for number, tile in enumerate(chip.tiles):
+            groups = ", ".join(f"{g.population}[{g.first}:{g.first + g.size}] level {g.level}" for g in tile.groups)
+            lines.append(f"  tile {number}: P={tile.lanes}, U={tile.update_lanes}, slots={tile.slots}, {tile.payload_kind}, {groups}")
+    if x is not None:
+        t, c = np.nonzero(x)
+        lines.append(f"  clip {list(x.shape)}: (t, channel, payload) {[(int(a), int(b), int(x[a, b])) for a, b in zip(t, c)]}")
+    return "\n".join([*lines, *extra])

@@ -1,0 +1,101 @@
+"""Neurons are spread over tiles as asked, and what cannot be is refused with the numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import plan_options, random_networks
+
+from spikeloom.gen.partition import TileLimits, partition
+from spikeloom.spec.errors import CapacityError
+from spikeloom.spec.network import Model, Network, Population, Projection
+
+
+def chain(*sizes: int, v_bits: tuple[int, ...] = ()) -> Network:
+    bits = dict(enumerate(v_bits))
+    populations = [Population(name="x", size=sizes[0], model=Model.INPUT)]
+    populations += [Population(name=f"h{k}", size=size, model=Model.LIF, output=True, v_bits=bits.get(k, 16))
+                    for k, size in enumerate(sizes[1:])]
+    projections = [Projection(source=a.name, target=b.name, weights=np.zeros((b.size, a.size), dtype=int))
+                   for a, b in zip(populations, populations[1:])]
+    return Network(name="chain", populations=tuple(populations), projections=tuple(projections))
+
+
+def shape(network: Network, **options) -> list[tuple[int, int, list[tuple[str, int]]]]:
+    return [(t.lanes, t.update_lanes, [(s.population, s.size) for s in t.slices]) for t in partition(network, **options).tiles]
+
+
+def test_by_default_every_population_has_its_own_tile() -> None:
+    assert shape(chain(40, 128, 10)) == [(16, 4, [("h0", 128)]), (10, 1, [("h1", 10)])]
+
+
+def test_lanes_per_tile_are_taken_as_they_are() -> None:
+    assert shape(chain(40, 128, 10), lanes=[16, 12], update_lanes=[8, 2]) == [(16, 8, [("h0", 128)]), (12, 2, [("h1", 10)])]
+
+
+@pytest.mark.parametrize("lanes, updates", [(1, 1), (3, 1), (4, 1), (6, 1), (8, 2), (12, 2), (24, 4), (32, 8), (40, 8), (64, 16)])
+def test_update_lanes_are_a_power_of_two_that_divides_the_lanes(lanes: int, updates: int) -> None:
+    assert shape(chain(40, 128), lanes=lanes) == [(lanes, updates, [("h0", 128)])]
+
+
+def test_a_tile_has_no_more_lanes_than_neurons() -> None:
+    assert shape(chain(40, 35), lanes=64) == [(36, 2, [("h0", 35)])]
+    assert shape(chain(40, 11), lanes=64) == [(11, 1, [("h0", 11)])]
+
+
+def test_more_tiles_cut_the_largest_population_into_rows() -> None:
+    assert shape(chain(40, 100, 10), tiles=4) == [(16, 4, [("h0", 48)]), (16, 4, [("h0", 32)]), (16, 4, [("h0", 20)]),
+                                                  (10, 1, [("h1", 10)])]
+
+
+def test_fewer_tiles_are_shared_by_equal_updates_with_balanced_work() -> None:
+    network = chain(20, 64, 32, 64, v_bits=(16, 20, 16))  # work 1280, 2048, 2048
+    assert [names for _, _, names in shape(network, tiles=2)] == [[("h0", 64), ("h2", 64)], [("h1", 32)]]
+    network = chain(20, 64, 32, 64, v_bits=(16, 16, 20))
+    assert [names for _, _, names in shape(network, tiles=2)] == [[("h0", 64), ("h1", 32)], [("h2", 64)]]
+
+
+def test_a_tile_for_each_neuron_is_possible_and_one_more_is_not() -> None:
+    assert len(partition(chain(3, 4, 2), tiles=6).tiles) == 6
+    with pytest.raises(CapacityError, match="7 tiles are asked for, and the network has 6 neurons"):
+        partition(chain(3, 4, 2), tiles=7)
+
+
+def test_a_population_larger_than_a_tile_is_split() -> None:
+    limits = TileLimits(neurons=64, axons=100, weight_words=1000)
+    assert [names for _, _, names in shape(chain(40, 130), limits=limits)] == [[("h0", 48)], [("h0", 48)], [("h0", 34)]]
+    limits = TileLimits(neurons=1000, axons=100, weight_words=120)
+    assert [names for _, _, names in shape(chain(40, 130), limits=limits)] == [[("h0", 48)], [("h0", 48)], [("h0", 34)]]
+
+
+@pytest.mark.parametrize("options, text", [
+    ({"limits": TileLimits(axons=39)}, "needs 40 axons .* a tile has 39"),
+    ({"limits": TileLimits(weight_words=39)}, "40 weight words, and a tile has .* 39 words"),
+    ({"tiles": 1, "limits": TileLimits(neurons=130)}, "1 tiles: it needs 138 neurons.* a tile has 130.*2 tiles are enough"),
+    ({"tiles": 0}, "0 tiles"), ({"lanes": 0}, "at least 1"), ({"lanes": [4, 0]}, "at least 1"),
+    ({"lanes": 12, "update_lanes": 8}, "8 of 12"), ({"update_lanes": 3}, "power of two"),
+    ({"update_lanes": [1, 1, 1]}, "given for 3 tiles"),
+])
+def test_what_does_not_fit_is_refused_with_the_numbers(options: dict, text: str) -> None:
+    with pytest.raises(CapacityError, match=text):
+        partition(chain(40, 128, 10), **options)
+
+
+@pytest.mark.parametrize("lanes", [[4], [4, 8], [4, 8, 2, 1]])
+def test_a_list_of_lanes_says_how_many_tiles_there_are(lanes: list[int]) -> None:
+    assert [p for p, _, _ in shape(chain(40, 128, 10), lanes=lanes)] == lanes
+
+
+@given(st.data())
+def test_every_neuron_is_on_one_tile_and_the_number_of_tiles_is_as_asked(data) -> None:
+    network = data.draw(random_networks())
+    options = data.draw(plan_options(network))
+    tiles = partition(network, **{name: options[name] for name in ("lanes", "update_lanes", "tiles")}).tiles
+    assert options["tiles"] in (None, len(tiles))
+    seen = sorted((s.population, n) for tile in tiles for s in tile.slices for n in range(s.first, s.first + s.size))
+    assert seen == sorted((p.name, n) for p in network.populations if p.model is not Model.INPUT for n in range(p.size))
+    for tile in tiles:
+        assert tile.lanes % tile.update_lanes == 0
+        assert tile.lanes <= max(options["lanes"] or 16, 1)

@@ -1,0 +1,263 @@
+"""The command line: what it hands to the library, what it prints, and how it fails. The library itself is replaced."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from spikeloom.software import api
+from spikeloom.software.cli.main import main
+from spikeloom.software.results import BuildResult, CosimResult
+from spikeloom.spec.arithmetic import Decay
+from spikeloom.spec.errors import CapacityError, FileFormatError, MismatchError
+from spikeloom.spec.network import Model, Network, Population, Projection, Readout, Reset
+
+COSIM = CosimResult(clips=2, accuracy=0.5, spikes_compared=40, spikes_wrong=0, states_compared=1000, states_wrong=0,
+                    cycles_predicted=500, cycles_measured=500, sops=8000, lanes=16)
+SIMULATION = SimpleNamespace(clips=3, accuracy=None, spikes_per_population={"input": 12.5, "hidden": 4.0}, sops=123456,
+                             clips_per_second=789.5, answers=np.zeros(3))
+
+
+@pytest.fixture
+def network() -> Network:
+    rng = np.random.default_rng(1)
+    return Network(name="tiny", metadata={"front_end": "logmel"}, populations=(
+        Population(name="input", size=4, model=Model.INPUT, payload_max=7),
+        Population(name="hidden", size=3, model=Model.LIF, decay=Decay(factor=230, fraction_bits=8), reset=Reset.SUBTRACT,
+                   theta=np.array([5, 6, 7]), readout=Readout.COUNT)),
+        projections=(Projection(source="input", target="hidden", weights=rng.integers(-8, 8, (3, 4)), weight_bits=4),))
+
+
+class Recorder:
+    """Stands for a function of the library: notes its arguments, and returns or raises what it was given."""
+
+    def __init__(self, outcome: object) -> None:
+        self.outcome, self.args, self.options = outcome, (), {}
+
+    def __call__(self, *args: object, **options: object) -> object:
+        self.args, self.options = args, {key: value for key, value in options.items() if key != "progress"}
+        if isinstance(self.outcome, BaseException):
+            raise self.outcome
+        return self.outcome(*args, **options) if callable(self.outcome) else self.outcome
+
+
+@pytest.fixture
+def replace(monkeypatch: pytest.MonkeyPatch, network: Network):
+    """Puts a Recorder in the place of a function of the library, and a network behind every name of a file."""
+    monkeypatch.setattr(api, "load", lambda path: network)
+
+    def put(name: str, outcome: object) -> Recorder:
+        recorder = Recorder(outcome)
+        monkeypatch.setattr(api, name, recorder)
+        return recorder
+
+    return put
+
+
+def test_quantize_hands_on_its_options_and_writes_the_network(replace, network, tmp_path, capsys) -> None:
+    quantize = replace("quantize", SimpleNamespace(network=network, report=SimpleNamespace(text=lambda: "beta 0.9 -> 230/256")))
+    replace("save", lambda network, path: path.write_text(network.name))
+    out = tmp_path / "net.npz"
+    assert main(["quantize", "net.pt", "-o", str(out), "--weight-bits", "6", "--scale", "layer", "--decay", "shift",
+                 "--input", "c.npz", "--beta", "0.8", "--threshold", "1.5", "--reset", "zero", "--readout", "max"]) == 0
+    assert quantize.args == (Path("net.pt"),)
+    assert quantize.options == {"weight_bits": 6, "scale": "layer", "decay": "shift", "clips": Path("c.npz"), "beta": 0.8,
+                                "threshold": 1.5, "reset": "zero", "readout": "max"}
+    assert out.read_text() == "tiny"
+    assert capsys.readouterr().out == f"beta 0.9 -> 230/256\nWritten: {out}\n"
+
+
+def test_quantize_has_the_defaults_of_the_issue(replace, network, tmp_path) -> None:
+    quantize = replace("quantize", SimpleNamespace(network=network, report=SimpleNamespace(text=str)))
+    replace("save", lambda network, path: path.touch())
+    main(["quantize", "net.pt", "-o", str(tmp_path / "net.npz")])
+    assert quantize.options == {"weight_bits": 8, "scale": "neuron", "decay": "multiply", "clips": None, "beta": None,
+                                "threshold": None, "reset": None, "readout": "count"}
+
+
+def test_a_network_that_cannot_be_saved_leaves_nothing(replace, network, tmp_path) -> None:
+    replace("quantize", SimpleNamespace(network=network, report=SimpleNamespace(text=str)))
+
+    def fail(network: Network, path: Path) -> None:
+        path.write_text("half")
+        raise OSError(28, "No space left on device", str(path))
+
+    replace("save", fail)
+    assert main(["quantize", "net.pt", "-o", str(tmp_path / "out" / "net.npz")]) == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_info_shows_formats_and_sizes(replace, network, capsys) -> None:
+    assert main(["info", "net.npz"]) == 0
+    out = capsys.readouterr().out
+    for text in ("tiny", network.digest, "input -> hidden", "payload 1..7", "0.89844", "5..7", "subtract", "front_end", "logmel"):
+        assert text in out
+
+
+def test_simulate_prints_exactly_the_json_of_the_issue(replace, capsys) -> None:
+    simulate = replace("simulate", SIMULATION)
+    assert main(["simulate", "net.npz", "--input", "clips.npz", "--limit", "3", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {"clips": 3, "accuracy": None, "sops": 123456,
+                               "spikes_per_population": {"input": 12.5, "hidden": 4.0}, "clips_per_second": 789.5}
+    assert err == ""
+    assert simulate.args[1] == Path("clips.npz")
+    assert simulate.options == {"limit": 3}
+
+
+def test_simulate_tells_people_that_there_are_no_labels(replace, capsys) -> None:
+    replace("simulate", SIMULATION)
+    assert main(["simulate", "net.npz", "--input", "clips.npz"]) == 0
+    out = capsys.readouterr().out
+    assert "no labels" in out and "123,456" in out and "hidden" in out
+
+
+def test_build_hands_on_its_options_and_writes_the_folder(replace, tmp_path, capsys) -> None:
+    def compile(network: Network, folder: Path, **options: object) -> BuildResult:
+        (folder / "manifest.json").write_text("{}")
+        return BuildResult(tiles=2, lanes=16, weight_bits_total=4096)
+
+    recorder = replace("compile", compile)
+    out = tmp_path / "new" / "out"
+    assert main(["build", "net.npz", "--board", "ulx3s_85f", "--lanes", "16", "--tiles", "2", "--fabric", "star", "--bitstream",
+                 "-o", str(out), "--json"]) == 0
+    assert recorder.options == {"board": "ulx3s_85f", "lanes": 16, "tiles": 2, "fabric": "star", "bitstream": True}
+    assert json.loads(capsys.readouterr().out) == {"tiles": 2, "lanes": 16, "weight_bits_total": 4096, "luts": None, "ffs": None,
+                                                   "brams": None, "dsps": None, "fmax_mhz": None}
+    assert (out / "manifest.json").is_file()
+
+
+def test_a_failed_build_is_one_paragraph_and_leaves_nothing(replace, tmp_path, capsys) -> None:
+    def compile(network: Network, folder: Path, **options: object) -> BuildResult:
+        (folder / "top.v").write_text("module")
+        raise CapacityError("Network 'tiny' needs 300 block RAMs,\n  ulx3s_85f has 208;\n  use 4 bit weights")
+
+    replace("compile", compile)
+    assert main(["build", "net.npz", "--board", "ulx3s_85f", "-o", str(tmp_path / "out")]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == "spikeloom: error: Network 'tiny' needs 300 block RAMs, ulx3s_85f has 208; use 4 bit weights\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_cosim_prints_exactly_the_json_of_the_issue(replace, capsys) -> None:
+    cosim = replace("cosim", COSIM)
+    assert main(["cosim", "out", "--input", "clips.npz", "--limit", "2", "--engine", "compiled", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "clips": 2, "accuracy": 0.5, "spikes_compared": 40, "spikes_wrong": 0, "states_compared": 1000, "states_wrong": 0,
+        "cycles_predicted": 500, "cycles_measured": 500, "sops": 8000, "lanes": 16}
+    assert cosim.args == (Path("out"), Path("clips.npz"))
+    assert cosim.options == {"limit": 2, "engine": "compiled"}
+
+
+@pytest.mark.parametrize("change", [{"spikes_wrong": 1}, {"states_wrong": 1}, {"cycles_measured": 501},
+                                    {"phases_wrong": 2}, {"clips_flagged": 1}, {"first_divergence": "clip 0"},
+                                    {"clips": 0, "states_compared": 0}])
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_cosim_fails_on_any_difference_and_on_a_comparison_of_nothing(replace, change, flags, capsys) -> None:
+    replace("cosim", CosimResult(**{**COSIM.__dict__, **change}))
+    assert main(["cosim", "out", "--input", "clips.npz", *flags]) == 1
+    assert flags or "DIFFERS" in capsys.readouterr().out
+
+
+def test_cosim_that_fails_tells_the_first_difference(replace, capsys) -> None:
+    replace("cosim", CosimResult(**{**COSIM.__dict__, "spikes_wrong": 1, "first_divergence": "clip 0, timestep 3, hidden 7"}))
+    assert main(["cosim", "out", "--input", "clips.npz"]) == 1
+    assert "First difference: clip 0, timestep 3, hidden 7" in capsys.readouterr().out
+
+
+def test_cosim_that_finds_equality_says_so(replace, capsys) -> None:
+    replace("cosim", COSIM)
+    assert main(["cosim", "out", "--input", "clips.npz"]) == 0
+    out = capsys.readouterr().out
+    assert "The Verilog equals the golden model and the cycle model." in out
+    assert "50.00%" in out and "1.000" in out
+
+
+def test_boards_lists_names_and_descriptions(replace, capsys) -> None:
+    replace("boards", [("generic", "Verilog alone"), ("ulx3s_85f", "Radiona ULX3S")])
+    assert main(["boards"]) == 0
+    assert "ulx3s_85f  Radiona ULX3S" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("error, status, text", [
+    (FileFormatError("clips.npz is damaged"), 2, "spikeloom: error: clips.npz is damaged\n"),
+    (FileFormatError("no class '\x1b[2J'"), 2, "spikeloom: error: no class '?[2J'\n"),
+    (MismatchError("Population 'hidden' differs"), 1, "spikeloom: error: Population 'hidden' differs\n"),
+    (FileNotFoundError(2, "No such file or directory", "clips.npz"), 2,
+     "spikeloom: error: clips.npz: No such file or directory\n"),
+    (KeyboardInterrupt(), 130, ""),
+])
+def test_errors_are_one_line_without_a_traceback(replace, error, status, text, capsys) -> None:
+    replace("simulate", error)
+    assert main(["simulate", "net.npz", "--input", "clips.npz"]) == status
+    assert capsys.readouterr().err == text
+
+
+def test_a_defect_of_ours_is_not_hidden(replace) -> None:
+    replace("simulate", ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        main(["simulate", "net.npz", "--input", "clips.npz"])
+
+
+@pytest.mark.parametrize("argv, text", [
+    ([], "the following arguments are required: COMMAND; see spikeloom --help"),
+    (["simulat"], "invalid choice: 'simulat'"),
+    (["simulate", "net.npz"], "the following arguments are required: --input; see spikeloom simulate --help"),
+    (["simulate", "net.npz", "--input", "c", "--limit", "0"], "argument --limit: must be an integer of at least 1, not '0'"),
+    (["build", "net.npz", "--board", "generic", "-o", "x", "--lanes", "many"], "must be an integer of at least 1, not 'many'"),
+    (["quantize", "net.pt", "-o", "x", "--weight-bits", "9"], "must be an integer of 2 to 8, not '9'"),
+    (["cosim", "out", "--input", "c", "--engine", "vcs"], "invalid choice: 'vcs'"),
+])
+def test_wrong_arguments_are_one_line_and_status_2(argv, text, capsys) -> None:
+    assert main(argv) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("spikeloom: error: ") and err.count("\n") == 1
+    assert text in err
+
+
+@pytest.mark.parametrize("command", ["quantize", "info", "simulate", "build", "cosim", "boards"])
+def test_every_command_has_help(command, capsys) -> None:
+    assert main([command, "--help"]) == 0
+    assert f"usage: spikeloom {command}" in capsys.readouterr().out
+
+
+def test_help_imports_no_hardware_and_no_training_library() -> None:
+    code = ("import sys\nfrom spikeloom.software.cli.main import main\nmain(['--help'])\n"
+            "print(sorted({'amaranth', 'cocotb', 'torch'} & set(sys.modules)))")
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", ["boards", "build --help"])
+def test_a_closed_pipe_is_no_error(command) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    code = "import sys; from spikeloom.software import api; from spikeloom.software.cli.main import main\n" \
+           "api.boards = lambda: [('generic', 'Verilog alone')]\nsys.exit(main(sys.argv[1:]))"
+    result = subprocess.run([sys.executable, "-c", code, *command.split()], stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_ctrl_c_ends_with_130_and_without_a_traceback(tmp_path) -> None:
+    os.mkfifo(tmp_path / "net.pipe")  # reading it waits for ever
+    code = "import sys; from spikeloom.software import api; from spikeloom.software.cli.main import main\n" \
+           "api.load = lambda path: open(path)\nprint('ready', flush=True)\nsys.exit(main(sys.argv[1:]))"
+    with subprocess.Popen([sys.executable, "-c", code, "info", str(tmp_path / "net.pipe")], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        while Path(f"/proc/{process.pid}/stat").read_text().split()[2] != "S" and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (130, "", "")
