@@ -26,7 +26,7 @@ from .quantize_weights import QuantizedWeights, quantize_weights
 __all__ = ["QuantizeResult", "quantize"]
 
 MIN_THETA = 32  # guard bits are added until the smallest threshold is this many units of v
-DEADBAND = 8  # ... and this many times the v that rounding keeps from decaying
+DEADBAND = 16  # ... and this many times the v that rounding keeps from decaying
 MAX_GUARD_BITS = 8
 MAX_V_BITS = 24  # of an automatic choice; the contract allows 32
 MULTIPLIER_BITS = 18  # the operand of one hardware multiplier of ECP5 and Xilinx 7
@@ -135,7 +135,7 @@ def _floor(p: FloatPopulation) -> np.ndarray:
 def _guard_bits(p: FloatPopulation, scale: np.ndarray, choice: DecayChoice) -> int:
     """Guard bits with which thresholds are fine enough and the rounding of the decay is harmless.
 
-    Rounding to nearest keeps a v of up to 0.5 / (1 - beta) units from decaying. That is held below an eighth of every threshold;
+    Rounding to nearest keeps a v of up to 0.5 / (1 - beta) units from decaying. That is held below 1/16 of every threshold;
     without thresholds, below one unit of the synaptic sum, 2**G units of v.
     """
     beta = choice.decay.beta
@@ -155,7 +155,7 @@ def _population(net: FloatNetwork, p: FloatPopulation, weights: QuantizedWeights
     bias = np.rint(p.bias * units).astype(np.int64)
     theta = np.ones(p.size, np.int64)
     if p.spikes:
-        exact = p.threshold.astype(np.float64) * units
+        exact = np.asarray(p.threshold, np.float64) * units
         theta = np.maximum(np.floor(exact) + 1 if p.strict else np.rint(exact), 1).astype(np.int64)
     if v_bits is not None:
         v_from = "given"

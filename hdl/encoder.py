@@ -77,6 +77,6 @@ class Encoder(wiring.Component):
         m.d.comb += [
             self.busy.eq(queue.r_rdy), self.flits.valid.eq(queue.r_rdy), queue.r_en.eq(self.flits.ready & (rest == 0)),
             flits.key.eq(Array(keys)[head.group] if len(keys) > 1 else keys[0]), flits.neuron.eq(Cat(lane, head.local)),
-            flits.time.eq(self.times[head.group] if len(keys) > 1 else self.times[0]), flits.payload.eq(payload),
+            flits.time.eq(Array(self.times)[head.group] if len(keys) > 1 else self.times[0]), flits.payload.eq(payload),
         ]
         return m

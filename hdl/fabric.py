@@ -90,7 +90,7 @@ class Fabric(wiring.Component):
         senders = {Endpoint("host"): self.host_i, **{Endpoint("tile", k): port for k, port in enumerate(self.tile_i)}}
         receivers = {Endpoint("host"): self.host_o, **{Endpoint("tile", k): port for k, port in enumerate(self.tile_o)}}
         unheard = dict(senders)
-        for number, switch in enumerate(switches):
+        for switch in switches:
             for port, end in enumerate(switch.spec.inputs):
                 if end.kind == "switch":
                     wiring.connect(m, switches[end.index].o[end.port], switch.i[port])

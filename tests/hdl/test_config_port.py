@@ -1,0 +1,146 @@
+"""ConfigPort: words are written whole and where they belong, or refused and flagged; never while a step is under way."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from spikeloom.gen.pack import pack
+from spikeloom.gen.plan import plan
+from spikeloom.hdl.config_port import ConfigPort, memory_words
+from spikeloom.spec.arithmetic import Decay
+from spikeloom.spec.network import Model, Network, Population, Projection, Readout, Reset
+
+from ..end_to_end.chip_bench import READ, RESET, compare, config_image, events, play, step, timesteps
+from ..end_to_end.host_programs import random_clip
+from .harness import simulate
+
+
+def network(seed, size=9):
+    """Same graph and formats for every seed, other weights, thresholds and biases."""
+    rng = np.random.default_rng(seed)
+    theta, bias = rng.integers(5, 40, size), rng.integers(-3, 4, size)
+    theta[0], bias[:2] = 50, (-4, 3)  # the formats depend on the extremes
+    weights = rng.integers(-16, 16, (size, 6))
+    recurrent = rng.integers(-16, 16, (size, size))
+    weights[0], recurrent[0], weights[1], recurrent[1] = -16, -16, 15, 15
+    out = rng.integers(-16, 16, (3, size))
+    out[0], out[1] = -16, 15
+    return Network(name="net", populations=(
+        Population(name="x", size=6, model=Model.INPUT),
+        Population(name="h", size=size, model=Model.LIF, decay=Decay(shift_a=3), reset=Reset.SUBTRACT, theta=theta, bias=bias, v_bits=11),
+        Population(name="y", size=3, model=Model.LI, decay=Decay(shift_a=2), v_bits=12, bias=rng.permutation([-2, 1, 1]), readout=Readout.LAST)),
+        projections=(Projection(source="x", target="h", weights=weights, weight_bits=5),
+                     Projection(source="h", target="h", weights=recurrent, weight_bits=5, delay=1),
+                     Projection(source="h", target="y", weights=out, weight_bits=5)))
+
+
+def item(tile, memory, address, data, last=1):
+    return {"tile": tile, "memory": memory, "address": address, "data": data, "last": last}
+
+
+def run(chip, items, quiet=None):
+    """Give items to the port; returns (tile, memory, address, word) of each write, its cycle, and whether ``error`` is set."""
+    dut, writes = ConfigPort(chip), []
+    rng = random.Random(1)
+
+    async def bench(ctx):
+        place, cycle, taken = 0, 0, []
+        while place < len(items) or cycle < taken[-1] + 3:
+            free = quiet is None or rng.random() < quiet
+            ctx.set(dut.quiet, free)
+            ctx.set(dut.config.valid, place < len(items))
+            if place < len(items):
+                ctx.set(dut.config.payload, items[place])
+            ready = ctx.get(dut.config.ready)
+            assert free or not ready
+            mask = ctx.get(dut.write)
+            if mask:
+                assert taken[-1] == cycle - 1, "a word is written in the cycle after its last part"
+                assert mask & (mask - 1) == 0
+                writes.append((mask.bit_length() - 1, ctx.get(dut.memory), ctx.get(dut.address), ctx.get(dut.word)))
+            if ready and place < len(items):
+                taken.append(cycle)
+                place += 1
+            await ctx.tick()
+            cycle += 1
+        run.error = ctx.get(dut.error)
+
+    simulate(dut, bench)
+    return writes, run.error
+
+
+@pytest.mark.parametrize("quiet", [None, 0.4])
+def test_every_word_of_an_image_is_written_once(quiet):
+    net = network(0)
+    chip = plan(net, lanes=9, tiles=2)
+    image = pack(chip, net)
+    items = [what for _, what in config_image(chip, image)]
+    writes, error = run(chip, items, quiet)
+    expected = []
+    for number, tile in enumerate(chip.tiles):
+        words = image.tiles[number].words(tile)
+        for kind in memory_words(chip, number):
+            expected += [(number, kind, address, word) for address, word in enumerate((words.weights, words.parameters, words.axons)[kind])]
+    widths = [memory_words(chip, number)[kind][1] for number, kind, *_ in expected]
+    assert [(t, k, a, w & ((1 << width) - 1)) for (t, k, a, w), width in zip(writes, widths)] == expected
+    assert not error and max(widths) > 32
+
+
+def wrong_items(chip):
+    """One write of each kind that must be refused, by name; each is a list of parts."""
+    parts = -(-max(width for k in range(len(chip.tiles)) for _, width in memory_words(chip, k).values()) // 32)
+    depth = memory_words(chip, 0)[0][0]
+    return {
+        "tile": [item(len(chip.tiles), 0, 0, 5)], "tile 255": [item(255, 0, 0, 5)], "memory": [item(0, 3, 0, 5)],
+        "address": [item(0, 0, depth, 5, last=k == parts - 1) for k in range(parts)], "far address": [item(0, 2, (1 << 20) - 1, 5)],
+        "too long": [item(0, 0, 0, 5, last=k == parts) for k in range(parts + 1)],
+        "much too long": [item(0, 0, 0, 5, last=k == parts + 6) for k in range(parts + 7)],
+        "constants": [item(0, 1, chip.tiles[0].n_updates, 5)],
+    }
+
+
+@pytest.mark.parametrize("name", wrong_items(plan(network(0), lanes=9, tiles=2)))
+def test_a_wrong_word_is_refused_and_flagged_and_the_next_one_is_written(name):
+    chip = plan(network(0), lanes=9, tiles=2)
+    writes, error = run(chip, wrong_items(chip)[name])
+    assert writes == [] and error
+    writes, error = run(chip, [*wrong_items(chip)[name], item(1, 2, 1, 3)])
+    assert [w[:3] for w in writes] == [(1, 2, 1)] and writes[0][3] & 0xFFFFFFFF == 3 and error
+
+
+@pytest.mark.parametrize("lanes, tiles, fabric", [(9, 2, "star"), (2, 3, "mesh"), (16, 1, "star")])
+def test_a_chip_that_is_given_another_image_becomes_that_network(lanes, tiles, fabric):
+    first, second = network(1), network(2)
+    chip = plan(first, lanes=lanes, tiles=tiles, fabric=fabric)
+    x = random_clip(first, 8, np.random.default_rng(3), 0.4)
+    clip = [*timesteps(chip, x), READ]
+    one, two = play(chip, pack(chip, first), [*clip, *config_image(chip, pack(chip, second)), RESET, *clip])
+    assert compare(chip, first, x, one) == []
+    assert compare(chip, second, x, two, lengths=False) == []
+    assert one.readouts != two.readouts
+
+
+def test_a_wrong_word_changes_nothing_in_a_chip_and_sets_its_flag():
+    net = network(1)
+    chip = plan(net, lanes=9, tiles=2)
+    x = random_clip(net, 6, np.random.default_rng(4), 0.4)
+    bad = [("config", part) for parts in wrong_items(chip).values() for part in parts]
+    (run_,) = play(chip, pack(chip, net), [*timesteps(chip, x[:3]), READ, *bad, *timesteps(chip, x[3:]), READ])
+    assert run_.errors == 0b01000
+    run_.errors = 0
+    assert compare(chip, net, x, run_, lengths=False, reads=[3, 6]) == []
+
+
+def test_nothing_is_taken_while_a_timestep_or_a_command_is_under_way():
+    net = network(1)
+    chip = plan(net, lanes=3, tiles=2)
+    image, x = pack(chip, net), random_clip(net, 1, np.random.default_rng(4), 0.9)
+    first = config_image(chip, image)[0]
+    given = [*events(chip, x[0]), step()]
+    with pytest.raises(AssertionError, match="at item"):  # after STEP, the chip waits for FLUSH, READ, RESET or the next timestep
+        play(chip, image, [*given, first], max_cycles=3000)
+    (_, run_) = play(chip, image, [*given, RESET, first, *timesteps(chip, x[:1]), READ, first])
+    assert compare(chip, net, x, run_, lengths=False) == []

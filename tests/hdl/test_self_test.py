@@ -1,0 +1,110 @@
+"""SelfTest: the signature of a right chip passes, and that of any other does not."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from amaranth import *
+
+from spikeloom.gen.pack import pack
+from spikeloom.gen.plan import plan
+from spikeloom.hdl.self_test import SelfTest, _mix, program_words
+from spikeloom.sim import golden
+from spikeloom.spec.arithmetic import Decay
+from spikeloom.spec.network import Model, Network, Population, Projection, Readout
+from spikeloom.spec.signature import mix, readout_words, signature, spike_words
+
+from ..end_to_end.host_programs import random_clip
+from .harness import simulate
+
+
+def network(payloads=(1, 1), words=4, readout=Readout.SUM):
+    rng = np.random.default_rng(5)
+    return Network(name="net", populations=(
+        Population(name="x", size=8, model=Model.INPUT, payload_min=payloads[0], payload_max=payloads[1]),
+        Population(name="h", size=10, model=Model.LIF, decay=Decay(shift_a=3), theta=25, v_bits=11, output=True),
+        Population(name="y", size=words, model=Model.LI, decay=Decay(shift_a=2), v_bits=12, readout=readout)),
+        projections=(Projection(source="x", target="h", weights=rng.integers(-16, 32, (10, 8)), weight_bits=6),
+                     Projection(source="h", target="y", weights=rng.integers(-16, 16, (words, 10)), weight_bits=5)))
+
+
+def expected_signature(chip, net, x):
+    result, words = golden.run(net, x[None], record=True), []
+    for number, output in enumerate(chip.outputs):
+        if output.population in result.spikes:
+            t, n = np.nonzero(result.spikes[output.population][0])
+            words.append(spike_words(np.full_like(n, number), n, t))
+        if output.readout is not Readout.NONE:
+            values = result.readouts[output.population][0]
+            words.append(readout_words(np.full_like(values, number), np.arange(len(values)), values))
+    return signature(*words), result
+
+
+def run(net, x, *, flip=None, expected=None, runs=2):
+    """Play the clip ``runs`` times; returns (passed, failed, winner) after each."""
+    chip = plan(net, lanes=4, tiles=2)
+    image = pack(chip, net)
+    right, _ = expected_signature(chip, net, x)
+    steps = [[(0, int(c), int(row[c])) for c in np.flatnonzero(row)] for row in x]
+    if flip is not None:
+        weights = image.tiles[0].weights.copy()
+        weights[flip] ^= 1
+        image = dataclasses.replace(image, tiles=(dataclasses.replace(image.tiles[0], weights=weights), *image.tiles[1:]))
+    dut, verdicts = SelfTest(chip, image, program_words(chip, steps), right if expected is None else expected(right)), []
+
+    async def bench(ctx):
+        toggle = 0
+        while len(verdicts) < runs:
+            await ctx.tick()
+            if ctx.get(dut.toggle) != toggle:
+                toggle ^= 1
+                verdicts.append((ctx.get(dut.passed), ctx.get(dut.failed), ctx.get(dut.winner)))
+
+    simulate(dut, bench, max_cycles=20_000)
+    return verdicts
+
+
+@pytest.mark.parametrize("payloads", [(1, 1), (-3, 5)])
+def test_a_right_chip_passes_again_and_again_and_names_the_winner(payloads):
+    net = network(payloads)
+    x = random_clip(net, 6, np.random.default_rng(1), 0.4)
+    winner = int(golden.run(net, x[None]).answers[0])
+    assert run(net, x) == [(1, 0, winner)] * 2
+
+
+def test_another_signature_fails_in_every_run():
+    net = network()
+    x = random_clip(net, 6, np.random.default_rng(1), 0.4)
+    assert [v[:2] for v in run(net, x, expected=lambda right: right ^ 1 << 31)] == [(0, 1)] * 2
+
+
+def test_one_flipped_weight_fails():
+    net = network()
+    x = random_clip(net, 6, np.random.default_rng(1), 0.6)
+    (verdict,) = run(net, x, flip=(3, 1), runs=1)
+    assert verdict[:2] == (0, 1)
+
+
+def test_more_than_sixteen_readouts_have_one_winner():
+    net = network(words=21, readout=Readout.MAX)
+    x = random_clip(net, 6, np.random.default_rng(2), 0.5)
+    winner = int(golden.run(net, x[None]).answers[0])
+    assert [v[2] for v in run(net, x)] == [winner % 16] * 2
+
+
+def test_the_hash_in_gates_is_that_of_the_signature():
+    m, word, out = Module(), Signal(32), Signal(32)
+    m.d.comb += out.eq(_mix(m, word, "word"))
+    m.d.sync += Signal().eq(0)
+    words = np.concatenate([np.random.default_rng(3).integers(0, 1 << 32, 200, dtype=np.uint64), 1 << np.arange(32, dtype=np.uint64)])
+
+    async def bench(ctx):
+        got = []
+        for value in words:
+            ctx.set(word, int(value))
+            got.append(ctx.get(out))
+        assert got == mix(words).tolist()
+
+    simulate(m, bench)
