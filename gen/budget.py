@@ -92,7 +92,7 @@ def _tile(tile: TileSpec, chip: ChipSpec, block_bits: int) -> dict[str, int]:
     ffs = (2 * p * tile.accumulator_bits + p * 2 * graded + u * (tile.stored_bits + v_bits + 2 * parameters + 4)
            + 2 * address + FFS_PER_TILE + (2 * u * v_bits if any(g.update.decay.kind == "multiply" for g in tile.groups) else 0))
     if chip.counters:
-        luts, ffs = luts + 4 * 3 * 32, ffs + 4 * 32
+        luts, ffs = luts + 5 * 32, ffs + 4 * 32
     return {"luts": round(luts), "ffs": round(ffs), "brams": brams, "dsps": _multipliers(tile)}
 
 

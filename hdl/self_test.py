@@ -87,7 +87,7 @@ class SelfTest(wiring.Component):
         m.d.sync += [spike_hash.eq(Mux(chip.spikes.valid, _mix(m, spike_word, "spike"), 0)),
                      readout_hash.eq(Mux(chip.readouts.valid, _mix(m, readout_word, "readout"), 0)),
                      total.eq(total + spike_hash + readout_hash)]
-        best, best_number, number = Signal.like(readout.value), Signal(4), Signal(4)
+        best, best_number, number = Signal.like(readout.value), Signal(4), Signal(range(self._chip.n_readouts + 1))
         with m.If(chip.readouts.valid):
             m.d.sync += number.eq(number + 1)
             with m.If((number == 0) | (readout.value > best)):

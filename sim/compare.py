@@ -78,7 +78,7 @@ class Comparison:
 
     def report(self) -> ComparisonReport:
         """The result so far."""
-        return ComparisonReport(**self._counts, accuracy=self._right / self._labelled if self._labelled else None,  # type: ignore[arg-type]
+        return ComparisonReport(**self._counts, accuracy=self._right / self._labelled if self._labelled else None,
                                 lanes=self._lanes, first_divergence=self._first)
 
     def add(self, scenario: Scenario, observed: Observed, first_clip: int = 0, labels: np.ndarray | None = None) -> None:

@@ -132,6 +132,13 @@ class Layout:
         name = [n for n in self.states if self.offsets[n] <= column][-1]
         return name, column - self.offsets[name]
 
+    def carries(self, port: str) -> bool:
+        """Whether a port has bits that mean anything: Amaranth writes one of no bits as two undriven ones, ``[-1:0]``."""
+        stream, _, member = port.partition("__")
+        if member == "payload":
+            return any(field.width for field in self.streams.get(stream, {}).values())
+        return member != "index" or len(self.traces[int(stream.removeprefix("trace_"))].level) > 1
+
     def event_words(self, population: np.ndarray, neuron: np.ndarray, payload: np.ndarray) -> np.ndarray:
         """Payloads of the events stream, ``[n], uint64``."""
         words = np.zeros(len(population), dtype=np.uint64)

@@ -99,7 +99,7 @@ def build_scenario(chip: ChipSpec, network: Network, clips: Clips, first: int = 
             np.stack([np.full(o.size, index), np.arange(o.size)], axis=1).astype(np.int32) for index, o in readouts)]),
         readout_values=np.concatenate([np.empty((n, 0), dtype=np.int64), *(result.readouts[o.population] for _, o in readouts)], axis=1),
         phase_cycles=cycles.predict(chip, network, result.spikes, x).cycles,
-        sops=np.sum([c.sops for c in result.counters.values()], axis=0, dtype=np.int64))
+        sops=np.stack([c.sops for c in result.counters.values()]).sum(axis=0))
 
 
 def _addresses(chip: ChipSpec, network: Network, channel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

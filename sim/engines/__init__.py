@@ -98,7 +98,8 @@ def _layout(directory: Path) -> Layout:
     try:
         layout = Layout.read(path)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise FileFormatError(f"{path} is damaged or of another version of SpikeLoom ({type(error).__name__}: {error}); build the project again") from None
+        raise FileFormatError(f"{path} is damaged or of another version of SpikeLoom ({type(error).__name__}: {error}); "
+                              "build the project again") from None
     if not (directory / layout.verilog).is_file():
         raise FileFormatError(f"{directory} has no {layout.verilog}, which its manifest.json names; build the project again")
     return layout

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import logging
 import os
 import shutil
 import sys
@@ -67,6 +68,7 @@ def play(directory: Path, layout: Layout, scenario: Scenario, simulator: str = "
         try:
             with _environment(wheel, run / "test"):
                 runner = get_runner(simulator)
+                runner.log.setLevel(logging.CRITICAL)  # what it says is in the files, and in our own errors
                 runner.build(sources=[verilog], hdl_toplevel=layout.name, build_dir=model, timescale=("1ns", "1ps"), log_file=build_log,
                              build_args=["-Wno-fatal"] if simulator == "verilator" else [])
                 runner.test(hdl_toplevel=layout.name, test_module="chip_tests", build_dir=model, test_dir=run, log_file=log,

@@ -203,7 +203,7 @@ def port_names(cxxrtl: str, top: str) -> dict[str, str]:
 
 def driver_source(layout: Layout, cxxrtl: str) -> str:
     """The whole C++ file: CXXRTL's output and the testbench behind it. Raises ValueError naming a port that is missing."""
-    ports = port_names(cxxrtl, layout.name)
+    ports = {name: member for name, member in port_names(cxxrtl, layout.name).items() if layout.carries(name)}
     for name in ("clk", "rst", "events__valid", "events__ready", "control__valid", "control__ready", "control__payload", "spikes__valid",
                  "spikes__ready", "status__start", "status__finish", *(f"trace_{k}__valid" for k in range(len(layout.traces)))):
         if name not in ports:
@@ -223,8 +223,9 @@ def driver_source(layout: Layout, cxxrtl: str) -> str:
                       f"{table.v_bits}, COLUMNS_{k}, LEVELS_{k}, {len(table.level)}, phase, n_steps, potentials, traced, stray);")
     readout = ""
     if "readouts__valid" in ports and layout.n_readouts:
+        fields = _fields(layout, ports, "readouts", ("population", "neuron", "value", "last"))
         readout = (f"if (any(now(top.p_readouts____valid))) {{\n            if (n_readouts < max_readouts) {{\n"
-                   f"                int64_t *row = readouts + 4 * n_readouts;\n{_fields(layout, ports, 'readouts', ('population', 'neuron', 'value', 'last'))}"
+                   f"                int64_t *row = readouts + 4 * n_readouts;\n{fields}"
                    f"            }}\n            n_readouts++;\n        }}")
     spike = (f"if (n_spikes < max_spikes) {{\n                int64_t *row = spikes + 4 * n_spikes;\n                row[0] = phase;\n"
              f"{_fields(layout, ports, 'spikes', ('population', 'neuron', 'timestep'), 1)}            }}\n            n_spikes++;")

@@ -70,7 +70,7 @@ class Player:
         self._watchdog = int(vectors["watchdog_cycles"])
         self._offset = vectors["event_offset"]
         self._words = layout.event_words(vectors["event_population"], vectors["event_neuron"], vectors["event_payload"])
-        self._ports = {name: getattr(dut, name, None) for name in (
+        self._ports = {name: getattr(dut, name, None) if layout.carries(name) else None for name in (
             "events__payload", "spikes__payload", "readouts__valid", "readouts__ready", "readouts__payload", "config__valid",
             "status__errors", "status__rejected", *(f"trace_{k}__index" for k in range(len(layout.traces))))}
         self._traces = [getattr(dut, f"trace_{k}__valid") for k in range(len(layout.traces))]

@@ -149,8 +149,8 @@ def test_the_files_of_the_test_are_the_same_bytes_each_time(project, chip, netwo
 
 
 def test_another_network_s_chip_and_empty_clips_are_errors(chip, network, clips):
-    other = Network(name="other", populations=network.populations, projections=network.projections[:-1] + (
-        Projection(source="second", target="answer", weights=np.zeros((3, 7), dtype=int)),))
+    other = Network(name="other", populations=network.populations, projections=(
+        *network.projections[:-1], Projection(source="second", target="answer", weights=np.zeros((3, 7), dtype=int))))
     with pytest.raises(NetworkError, match="was planned for network"):
         build_scenario(chip, other, clips)
     with pytest.raises(NetworkError, match="no timestep"):

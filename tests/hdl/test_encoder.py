@@ -89,3 +89,17 @@ def test_a_tile_that_nobody_listens_to_has_no_queue_and_is_never_busy():
 def test_the_check_refutes_a_lost_flit():
     transfers, expected = run(TILES["four lanes"])
     assert [flit for _, flit in transfers[1:]] != [flit for _, flit in expected]
+
+
+def test_groups_can_share_a_tile_where_no_flit_carries_a_time():
+    # All slots are one: a loop of several layers on one tile needs no bit of time.
+    dut = Encoder(TILES["four lanes"], small_flit(time_bits=0))
+
+    async def bench(ctx):
+        ctx.set(dut.valid, 1)
+        ctx.set(dut.group, 1)
+        ctx.set(dut.mask, 0b0100)
+        await ctx.tick()
+        assert ctx.get(dut.flits.valid) and ctx.get(dut.flits.payload.key) == 1 and ctx.get(dut.flits.payload.neuron) == 2
+
+    simulate(dut, bench)

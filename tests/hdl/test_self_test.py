@@ -42,16 +42,19 @@ def expected_signature(chip, net, x):
     return signature(*words), result
 
 
-def run(net, x, *, flip=None, expected=None, runs=2):
+def run(net, x, *, flip=False, expected=None, runs=2):
     """Play the clip ``runs`` times; returns (passed, failed, winner) after each."""
     chip = plan(net, lanes=4, tiles=2)
     image = pack(chip, net)
-    right, _ = expected_signature(chip, net, x)
+    right, result = expected_signature(chip, net, x)
     steps = [[(0, int(c), int(row[c])) for c in np.flatnonzero(row)] for row in x]
-    if flip is not None:
-        weights = image.tiles[0].weights.copy()
-        weights[flip] ^= 1
-        image = dataclasses.replace(image, tiles=(dataclasses.replace(image.tiles[0], weights=weights), *image.tiles[1:]))
+    if flip:  # the lowest bit of the weight from the busiest hidden neuron to the first output
+        number, tile, group = next((k, tile, g) for k, tile in enumerate(chip.tiles) for g, spec in enumerate(tile.groups) if spec.population == "y")
+        weights = image.tiles[number].weights.copy()
+        weights[tile.weight_base(group) + int(result.spike_counts["h"][0].argmax()), 0] ^= 1
+        tiles = list(image.tiles)
+        tiles[number] = dataclasses.replace(tiles[number], weights=weights)
+        image = dataclasses.replace(image, tiles=tuple(tiles))
     dut, verdicts = SelfTest(chip, image, program_words(chip, steps), right if expected is None else expected(right)), []
 
     async def bench(ctx):
@@ -83,7 +86,7 @@ def test_another_signature_fails_in_every_run():
 def test_one_flipped_weight_fails():
     net = network()
     x = random_clip(net, 6, np.random.default_rng(1), 0.6)
-    (verdict,) = run(net, x, flip=(3, 1), runs=1)
+    (verdict,) = run(net, x, flip=True, runs=1)
     assert verdict[:2] == (0, 1)
 
 

@@ -102,7 +102,7 @@ def test_a_wav_file_becomes_one_clip_of_graded_events(tmp_path: Path) -> None:
     assert np.array_equal(clips.dense()[0], features.apply_front_end(features.log_mel(synthetic_signal()), FRONT_END))
 
 
-@pytest.mark.parametrize("rate", [4000, 11025, 16000, 22050, 44100, 48000, 191_999])
+@pytest.mark.parametrize("rate", [4000, 11025, 16000, 22050, 44100, 48000, 12_001])
 def test_a_tone_keeps_its_pitch_and_level_at_every_rate(rate: int) -> None:
     tone = 10_000 * np.sin(2 * np.pi * 440 / rate * np.arange(rate // 2))
     wanted = 10_000 * np.sin(2 * np.pi * 440 / 8000 * np.arange(4000))

@@ -28,8 +28,8 @@ WORDS = ("_silence_", "_unknown_", "low", "high")
 def config(root: Path) -> TrainConfig:
     """The bundled recipe, made small."""
     full = load_config(root / "models" / "kws-small.toml")
-    return replace(full, network=replace(full.network, hidden=24),
-                   training=replace(full.training, epochs=5, batch=16, learning_rate=1e-2, average_decay=0.9))
+    return replace(full, network=replace(full.network, hidden=16),
+                   training=replace(full.training, epochs=5, batch=12, learning_rate=1e-2, average_decay=0.9))
 
 
 def toy_set(config: TrainConfig, n_clips: int, seed: int) -> TrainingSet:
@@ -84,8 +84,8 @@ def test_training_learns_repeats_itself_and_exports_a_network_that_answers_the_s
     validation = toy_set(config, 96, seed=5)
     split = Split(validation.versions[0], validation.y, WORDS)
     lines: list[str] = []
-    model = train(config, toy_set(config, 240, seed=4), split, lines.append)
-    again = train(config, toy_set(config, 240, seed=4), split, lambda line: None)
+    model = train(config, toy_set(config, 144, seed=4), split, lines.append)
+    again = train(config, toy_set(config, 144, seed=4), split, lambda line: None)
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True))
     assert len(lines) == config.training.epochs and lines[0].startswith("epoch 1/")
     accuracy, _, _ = score(model, split, config.front_end, quantized=True)
