@@ -190,13 +190,13 @@ class NeuronUpdate(wiring.Component):
         if decay.kind != "multiply":
             after = decayed(m, decay, rounding, before, f"{name}_decayed")
             if late:
-                after_register, addend_register = (Signal(after.shape() if hasattr(after, "shape") else len(after), name=f"{name}_after"),
-                                                   Signal.like(addend, name=f"{name}_late_addend"))
+                after_register, addend_register = Signal.like(after, name=f"{name}_after"), Signal.like(addend, name=f"{name}_late_addend")
                 m.d.sync += [after_register.eq(after), addend_register.eq(addend)]
                 after, addend = after_register, addend_register
             return after + addend
-        product = Signal(signed(len(before) + decay.fraction_bits + 1), name=f"{name}_product")
+        fraction_bits = decay.fraction_bits or 0
+        product = Signal(signed(len(before) + fraction_bits + 1), name=f"{name}_product")
         addend_register = Signal.like(addend, name=f"{name}_late_addend")
         m.d.sync += [product.eq(before * Const(decay.factor)), addend_register.eq(addend)]
-        carry = round_up(product, decay.fraction_bits, rounding)
-        return (Cat(1, product >> decay.fraction_bits).as_signed() + Cat(carry, addend_register).as_signed()) >> 1
+        carry = round_up(product, fraction_bits, rounding)
+        return (Cat(1, product >> fraction_bits).as_signed() + Cat(carry, addend_register).as_signed()) >> 1

@@ -33,8 +33,8 @@ def build_report(network: Network, chip: ChipSpec, board: Board, scenario: Scena
     out.append("\n## Resources\n")
     needed = estimate(chip)
     measured = {"luts": result.luts, "ffs": result.ffs, "brams": result.brams, "dsps": result.dsps}
-    rows = [(name, needed.get(name, "-"), "-" if value is None else value, board.budget.get(name, "-")) for name, value in measured.items()]
-    out.append(_table(("resource", "estimate", "placed", "device"), rows))
+    resources = [(name, needed.get(name, "-"), "-" if value is None else value, board.budget.get(name, "-")) for name, value in measured.items()]
+    out.append(_table(("resource", "estimate", "placed", "device"), resources))
     if result.fmax_mhz is not None:
         out.append(f"\nHighest clock after routing {result.fmax_mhz} MHz, with the self-test around the chip; the board runs it at "
                    f"{board.clock_mhz} MHz.\n")

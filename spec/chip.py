@@ -22,7 +22,7 @@ class Endpoint(NamedTuple):
     """One end of a link: ``("host", 0, 0)``, ``("tile", index, 0)``, ``("switch", index, port)`` or ``("none", 0, 0)``."""
 
     kind: str
-    index: int = 0
+    index: int = 0  # type: ignore[assignment]  # hides tuple.index, which nobody calls on an endpoint
     port: int = 0
 
 

@@ -107,24 +107,17 @@ def play(chip: ChipSpec, image: MemoryImage, program: Sequence[Item], *, seed: i
     rng = random.Random(seed)
     runs = [Run()]
     program = list(program)
-    signed_payload = len(dut.events.payload.payload) > 0
+    has_payload = len(dut.events.payload.payload) > 0
     traces = [getattr(dut, f"trace_{k}") for k in range(len(chip.tiles))]
     lanes = [tile.update_lanes for tile in chip.tiles]
-    names = ["start", "finish", "busy", "spikes_valid", "readouts_valid", "events_ready", "control_ready", "config_ready"]
     config_ready = dut.config.ready if chip.writable else dut.status.busy
     watched = [dut.status.start, dut.status.finish, dut.status.busy, dut.spikes.valid, dut.readouts.valid, dut.events.ready,
-               dut.control.ready, config_ready, dut.spikes.payload.as_value(), dut.readouts.payload.as_value(),
-               *(t.valid for t in traces)]
-    n_fixed = len(names) + 2
-
-    def read_readout(ctx: Any) -> tuple[int, int, int, bool]:
-        p = ctx.get(dut.readouts.payload)
-        return int(p.population), int(p.neuron), int(p.value), bool(p.last)
+               dut.control.ready, config_ready]
 
     async def bench(ctx: Any) -> None:
-        place, waiting, cycle, began = 0, 0, 0, None
+        place, waiting, cycle, began, finished, started = 0, 0, 0, None, False, False
         reading: list[tuple[int, int, int]] = []
-        resetting, finished, started = True, False, False  # power-up behaves as RESET
+        resetting: bool | str = True  # power-up behaves as RESET; "taken" until the RESET itself begins
         offered: dict[str, int | None] = {"spikes": None, "readouts": None}
         ready = {"spikes": True, "readouts": True}
         for name in ready:
@@ -140,7 +133,7 @@ def play(chip: ChipSpec, image: MemoryImage, program: Sequence[Item], *, seed: i
                     ctx.set(dut.config.valid, kind == "config")
                 if kind == "event":
                     population, neuron, payload = what
-                    ctx.set(dut.events.payload, {"population": population, "neuron": neuron, **({"payload": payload} if signed_payload else {})})
+                    ctx.set(dut.events.payload, {"population": population, "neuron": neuron, **({"payload": payload} if has_payload else {})})
                 elif kind == "control":
                     ctx.set(dut.control.payload, {"command": what[0], "count": what[1]})
                 elif kind == "config":
@@ -151,7 +144,7 @@ def play(chip: ChipSpec, image: MemoryImage, program: Sequence[Item], *, seed: i
                     ready[name] = rng.random() >= stall
                     ctx.set(getattr(dut, name).ready, ready[name])
             # What the cycle shows, before its clock edge.
-            start, finish, busy, spike, readout, events_ready, control_ready, config_free = (ctx.get(s) for s in watched[:8])
+            start, finish, busy, spike, readout, events_ready, control_ready, config_free = (ctx.get(s) for s in watched)
             run = runs[-1]
             if finished and not start and resetting == "taken":
                 # After a finish, a cycle without a start: the command's own work. For RESET: what is counted from its end on is new.
@@ -173,9 +166,9 @@ def play(chip: ChipSpec, image: MemoryImage, program: Sequence[Item], *, seed: i
                 run.spikes.append((int(p.population), int(p.neuron), int(p.timestep)))
                 run.spike_phases.append(len(run.phases) - int(bool(finish)))
             if readout and ready["readouts"]:
-                population, neuron, value, last = read_readout(ctx)
-                reading.append((population, neuron, value))
-                if last:
+                p = ctx.get(dut.readouts.payload)
+                reading.append((int(p.population), int(p.neuron), int(p.value)))
+                if p.last:
                     run.readouts.append(reading)
                     reading = []
             for name, valid, port in (("spikes", spike, dut.spikes), ("readouts", readout, dut.readouts)):

@@ -103,7 +103,8 @@ def test_random_hosts_get_what_the_golden_model_says(case, seed, stall):
 @pytest.mark.parametrize("fabric", ["star", "mesh"])
 def test_loops_equal_the_models_on_any_number_of_tiles(layers, tiles, fabric):
     network = loops(layers, layers + tiles)
-    in_simulator((network, {"lanes": 4, "tiles": tiles, "fabric": fabric, "writable": tiles == 1}, random_clip(network, 8, np.random.default_rng(1), 0.5)[None]))
+    options = {"lanes": 4, "tiles": tiles, "fabric": fabric, "writable": tiles == 1}
+    in_simulator((network, options, random_clip(network, 8, np.random.default_rng(1), 0.5)[None]))
 
 
 @needs_icarus

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+
 from spikeloom.gen.emit import chip_verilog, emit, manifest, triggered
 from spikeloom.gen.pack import pack
 from spikeloom.gen.plan import plan

@@ -102,11 +102,11 @@ def test_the_stream_goes_on_across_read_and_flush(layers, back):
     assert compare(chip, network, x, run, lengths=False, reads=[3, 9, 9, 12]) == []
     # The same by the golden model's own streaming.
     state, words = None, []
-    for part in (x[:3], x[3:9], x[9:9], x[9:]):
-        result = golden.run(network, part[None], state=state) if len(part) else result
+    for part in (x[:3], x[3:9], x[9:]):
+        result = golden.run(network, part[None], state=state)
         state = result.state
-        words.append([int(v) for o in chip.outputs for v in result.readouts.get(o.population, np.zeros((1, 0)))[0]])
-    assert [[v for _, _, v in read] for read in run.readouts] == words
+        words.append([int(v) for o in chip.outputs if o.readout is not Readout.NONE for v in result.readouts[o.population][0]])
+    assert [[v for _, _, v in run.readouts[k]] for k in (0, 1, 3)] == words
 
 
 def test_one_step_of_many_timesteps_is_many_steps_without_events():
