@@ -9,7 +9,7 @@ Ref: J. K. Eshraghian et al., "Training Spiking Neural Networks Using Lessons Fr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -174,15 +174,21 @@ class FloatResult:
     v_high: dict[str, np.ndarray]
 
 
-def run_float(net: FloatNetwork, x: np.ndarray, *, batch: int = 256) -> FloatResult:
+def run_float(net: FloatNetwork, x: np.ndarray, *, batch: int = 256, progress: Callable[[int, int], None] | None = None) -> FloatResult:
     """Simulate clips ``x [N, T, C]`` (integers; C = channels of all inputs together) in float32, ``batch`` clips at a time.
+
+    ``progress`` is called with (clips done, clips in all).
 
     Raises NetworkError if C is not what the network's inputs have together.
     """
     channels = sum(p.size for p in net.inputs)
     if x.ndim != 3 or x.shape[2] != channels:
         raise NetworkError(f"Float network {net.name!r} has {channels} input channels; the clips have shape {list(x.shape)} [N, T, C]")
-    parts = [_run_batch(net, x[i:i + batch]) for i in range(0, max(len(x), 1), batch)]
+    parts = []
+    for i in range(0, max(len(x), 1), batch):
+        parts.append(_run_batch(net, x[i:i + batch]))
+        if progress is not None:
+            progress(min(i + batch, len(x)), len(x))
     readouts = {k: np.concatenate([p.readouts[k] for p in parts]) for k in parts[0].readouts}
     last = next(reversed(readouts.values()), np.zeros((len(x), 1)))
     return FloatResult(

@@ -10,6 +10,7 @@ A scale per neuron costs nothing in hardware, since theta and bias are per neuro
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -48,7 +49,8 @@ class QuantizeResult:
 
 def quantize(float_network: FloatNetwork, *, weight_bits: int = 8, scale: str = "neuron", decay: str = "multiply",
              fraction_bits: int | None = None, guard_bits: int | None = None, v_bits: int | None = None,
-             clips: Clips | None = None, reference: FloatResult | None = None) -> QuantizeResult:
+             clips: Clips | None = None, reference: FloatResult | None = None,
+             progress: Callable[[int, int], None] | None = None) -> QuantizeResult:
     """Quantize a float network.
 
     Parameters
@@ -62,6 +64,7 @@ def quantize(float_network: FloatNetwork, *, weight_bits: int = 8, scale: str = 
         payloads is widened. Without them v_bits comes from the largest v
         that any events could lead to. A spiking v is cut to 18 bits (one multiplier) where that still holds 16 thresholds, any to 24.
     reference : result of :func:`run_float` for these clips, if it is there already.
+    progress : called with (clips done, clips in all); each clip counts twice, in float and in integers.
 
     Raises NetworkError for a parameter out of its range and for a network that breaks the contract.
     """
@@ -72,7 +75,7 @@ def quantize(float_network: FloatNetwork, *, weight_bits: int = 8, scale: str = 
     if clips is not None:
         float_network = _widened(float_network, clips)
     if clips is not None and reference is None:
-        reference = run_float(float_network, clips.dense())
+        reference = run_float(float_network, clips.dense(), progress=_half(progress, 0))
     populations: dict[str, Population] = {}
     projections: dict[int, Projection] = {}
     population_reports, projection_reports = [], []
@@ -100,10 +103,15 @@ def quantize(float_network: FloatNetwork, *, weight_bits: int = 8, scale: str = 
         name=float_network.name, populations=tuple(populations.values()),
         projections=tuple(projections[id(q)] for q in float_network.projections),
         metadata={**float_network.metadata, "quantization": {"weight_bits": weight_bits, "scale": scale, "decay": decay}})
-    comparison = None if clips is None or reference is None else compare(network, clips, reference)
+    comparison = None if clips is None or reference is None else compare(network, clips, reference, _half(progress, clips.n_clips))
     return QuantizeResult(network=network, report=QuantizeReport(
         name=network.name, weight_bits=weight_bits, scale=scale, decay=decay, populations=tuple(population_reports),
         projections=tuple(projection_reports), comparison=comparison))
+
+
+def _half(progress: Callable[[int, int], None] | None, before: int) -> Callable[[int, int], None] | None:
+    """Progress of one of two passes over the clips."""
+    return None if progress is None else lambda done, total: progress(before + done, 2 * total)
 
 
 def _widened(net: FloatNetwork, clips: Clips) -> FloatNetwork:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -155,9 +156,9 @@ class QuantizeReport:
         return "\n".join(lines)
 
 
-def compare(network: Network, clips: Clips, reference: FloatResult) -> Comparison:
+def compare(network: Network, clips: Clips, reference: FloatResult, progress: Callable[[int, int], None] | None = None) -> Comparison:
     """Simulate ``network`` with the golden model on ``clips`` and set it beside the float result of the same clips."""
-    result = simulate(network, clips)
+    result = simulate(network, clips, progress=progress)
     accuracy = None if clips.labels is None or not clips.n_clips or not reference.readouts else \
         float((reference.answers == clips.labels).mean())
     n = max(clips.n_clips, 1)

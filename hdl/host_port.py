@@ -15,10 +15,10 @@ _WORD = 32  # neurons per word of the memory of those already seen
 
 
 def event_port_layout(inputs: tuple[InputSpec, ...]) -> data.StructLayout:
-    """{population, neuron, payload} of the ``events`` stream; a field that needs no bits has none (one input; unit payloads)."""
+    """{population, neuron, payload} of the ``events`` stream; one population and unit payloads need no bits and have none."""
     low, high = min(i.payload_min for i in inputs), max(i.payload_max for i in inputs)
     payload = unsigned(0) if low == high == 1 else signed(bits_signed(low, high)) if low < 0 else unsigned(bits_unsigned(high))
-    return data.StructLayout({"population": unsigned(ceil_log2(len(inputs))), "neuron": unsigned(ceil_log2(max(i.size for i in inputs))),
+    return data.StructLayout({"population": unsigned(ceil_log2(len(inputs))), "neuron": unsigned(max(ceil_log2(max(i.size for i in inputs)), 1)),
                               "payload": payload})
 
 

@@ -15,14 +15,14 @@ __all__ = ["OutputPort", "readout_port_layout", "spike_port_layout"]
 def spike_port_layout(chip: ChipSpec) -> data.StructLayout:
     """{population, neuron, timestep} of the ``spikes`` stream; ``timestep`` is modulo 2**16 since RESET."""
     return data.StructLayout({"population": unsigned(ceil_log2(len(chip.outputs))),
-                              "neuron": unsigned(ceil_log2(max(o.size for o in chip.outputs))), "timestep": 16})
+                              "neuron": unsigned(max(ceil_log2(max(o.size for o in chip.outputs)), 1)), "timestep": 16})
 
 
 def readout_port_layout(chip: ChipSpec) -> data.StructLayout:
     """{population, neuron, value, last} of the ``readouts`` stream; ``value`` is signed and as wide as the widest readout."""
     bits = max(max(o.readout_bits + (o.readout is Readout.COUNT) for o in chip.outputs), 1)
     return data.StructLayout({"population": unsigned(ceil_log2(len(chip.outputs))),
-                              "neuron": unsigned(ceil_log2(max(o.size for o in chip.outputs))), "value": signed(bits), "last": 1})
+                              "neuron": unsigned(max(ceil_log2(max(o.size for o in chip.outputs)), 1)), "value": signed(bits), "last": 1})
 
 
 class OutputPort(wiring.Component):

@@ -26,7 +26,7 @@ class MemoryKind:
 def trace_layout(tile: TileSpec) -> dict[str, Out]:
     """Members of the observation port: ``valid``, update ``index``, U membrane potentials ``v``."""
     v_bits = max(g.update.v_bits for g in tile.groups)
-    return {"valid": Out(1), "index": Out(range(tile.n_updates)), "v": Out(data.ArrayLayout(signed(v_bits), tile.update_lanes))}
+    return {"valid": Out(1), "index": Out(range(max(tile.n_updates, 2))), "v": Out(data.ArrayLayout(signed(v_bits), tile.update_lanes))}
 
 
 def counters_layout() -> data.StructLayout:

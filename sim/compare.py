@@ -29,6 +29,7 @@ class ComparisonReport:
     clips_flagged : clips after which an error flag or the count of rejected events was not zero.
     sops : synaptic operations, by the golden model.
     lanes : of all tiles.
+    answers : of the hardware, one class index per clip; empty without outputs.
     first_divergence : clip, timestep, population, neuron, expected and got of the earliest difference, or empty.
     """
 
@@ -45,6 +46,7 @@ class ComparisonReport:
     clips_flagged: int
     sops: int
     lanes: int
+    answers: tuple[int, ...]
     first_divergence: str
 
     @property
@@ -73,13 +75,14 @@ class Comparison:
             "clips", "spikes_compared", "spikes_wrong", "states_compared", "states_wrong", "cycles_predicted", "cycles_measured",
             "phases_wrong", "readouts_wrong", "clips_flagged", "sops"), 0)
         self._right = self._labelled = 0
+        self._answered: list[int] = []
         self._first = ""
         self.hung = False
 
     def report(self) -> ComparisonReport:
         """The result so far."""
         return ComparisonReport(**self._counts, accuracy=self._right / self._labelled if self._labelled else None,
-                                lanes=self._lanes, first_divergence=self._first)
+                                lanes=self._lanes, answers=tuple(self._answered), first_divergence=self._first)
 
     def add(self, scenario: Scenario, observed: Observed, first_clip: int = 0, labels: np.ndarray | None = None) -> None:
         """Compare one batch; ``first_clip`` numbers its clips in messages, ``labels`` ``[N]`` are their classes."""
@@ -107,6 +110,8 @@ class Comparison:
             if observed.hang and observed.hang not in text:
                 self._first += f"; clip {first_clip + n - 1}: {observed.hang}"
         answers = self._answers(observed, got, n)
+        if answers is not None:
+            self._answered += answers.tolist()
         if labels is not None and answers is not None:
             self._labelled += n
             self._right += int((answers == np.asarray(labels)[:n]).sum())

@@ -44,7 +44,7 @@ def save(network: Network, path: Source) -> None:
 
 def quantize(source: Source, *, weight_bits: int = 8, scale: str = "neuron", decay: str = "multiply",
              clips: Clips | Source | None = None, beta: float | None = None, threshold: float | None = None,
-             reset: str | None = None, readout: str = "count") -> QuantizeResult:
+             reset: str | None = None, readout: str = "count", progress: OnProgress | None = None) -> QuantizeResult:
     """Quantizes the state dict of a chain of Linear and Leaky layers.
 
     Parameters
@@ -65,7 +65,7 @@ def quantize(source: Source, *, weight_bits: int = 8, scale: str = "neuron", dec
         last = network.populations[-1]
         if len(clips.words) == last.size:
             network = replace(network, populations=(*network.populations[:-1], replace(last, labels=clips.words)))
-    return quantize_network(network, weight_bits=weight_bits, scale=scale, decay=decay, clips=clips)
+    return quantize_network(network, weight_bits=weight_bits, scale=scale, decay=decay, clips=clips, progress=progress)
 
 
 def simulate(network: Network, clips: Clips | Source, *, limit: int | None = None,

@@ -22,7 +22,7 @@ from ..spec.chip import ChipSpec
 from ..spec.clips import Clips
 from ..spec.errors import FileFormatError, MismatchError
 from ..spec.image import MemoryImage
-from ..spec.network import Network
+from ..spec.network import Network, Readout
 from .build_report import build_report
 from .results import BuildResult, CosimResult
 
@@ -139,9 +139,13 @@ def compare(folder: Path, clips: Clips | str | Path, *, limit: int | None = None
     clips = clips.take(limit)
     if not clips.n_clips:
         raise MismatchError("Nothing to compare: the input has no clips")
+    # The answer is read from the last population with a readout, or else from the last output.
+    readers = [p for p in network.outputs if p.readout is not Readout.NONE] or network.outputs
+    labels = readers[-1].labels
     report = run(engine, folder, chip, network, clips, progress=progress)
     return CosimResult(
         clips=report.clips, accuracy=report.accuracy, spikes_compared=report.spikes_compared, spikes_wrong=report.spikes_wrong,
         states_compared=report.states_compared, states_wrong=report.states_wrong + report.readouts_wrong,
         cycles_predicted=report.cycles_predicted, cycles_measured=report.cycles_measured, sops=report.sops, lanes=report.lanes,
-        phases_wrong=report.phases_wrong, clips_flagged=report.clips_flagged, first_divergence=report.first_divergence)
+        phases_wrong=report.phases_wrong, clips_flagged=report.clips_flagged, first_divergence=report.first_divergence,
+        words=tuple(labels[answer] if answer < len(labels) else str(answer) for answer in report.answers))

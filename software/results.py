@@ -44,6 +44,7 @@ class CosimResult:
     lanes : synapses per clock of all tiles together.
     phases_wrong, clips_flagged : phases of another length than predicted; clips with an error flag raised.
     first_divergence : the earliest difference in words, or empty.
+    words : the hardware's answer per clip, by its label or else its number.
     """
 
     clips: int
@@ -59,6 +60,7 @@ class CosimResult:
     phases_wrong: int = 0
     clips_flagged: int = 0
     first_divergence: str = ""
+    words: tuple[str, ...] = ()
 
     @property
     def equal(self) -> bool:

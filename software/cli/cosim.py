@@ -16,6 +16,8 @@ from .arguments import add_json, add_limit
 
 __all__ = ["add_arguments", "run"]
 
+_SHOWN = 8  # answers printed
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
@@ -42,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
     print()
     per_lane = result.sops / result.cycles_measured / result.lanes if result.cycles_measured else None
     print(table([("clips", f"{result.clips:,}"),
+                 ("answers of the hardware", ", ".join(result.words[:_SHOWN]) + (", ..." if len(result.words) > _SHOWN else "")),
                  ("accuracy of the hardware", "no labels" if result.accuracy is None else f"{result.accuracy:.2%}"),
                  ("synaptic operations", f"{result.sops:,}"),
                  ("per cycle and lane", "-" if per_lane is None else f"{per_lane:.3f}")]))

@@ -44,9 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Quantizes, writes the network and shows what was lost."""
     with replace_file(args.output) as path:
-        with Progress("quantize"):
+        with Progress("quantize") as progress:
             result = api.quantize(args.source, weight_bits=args.weight_bits, scale=args.scale, decay=args.decay, clips=args.input,
-                                  beta=args.beta, threshold=args.threshold, reset=args.reset, readout=args.readout)
+                                  beta=args.beta, threshold=args.threshold, reset=args.reset, readout=args.readout,
+                                  progress=progress.update)
         api.save(result.network, path)
     print(result.report.text())
     print(f"Written: {args.output}")
