@@ -15,7 +15,6 @@ import numpy as np
 from amaranth.sim import Simulator
 
 from spikeloom.gen.pack import pack
-from spikeloom.hdl.config_port import memory_words
 from spikeloom.hdl.sequencer import Command
 from spikeloom.hdl.top import Chip
 from spikeloom.sim import cycles, golden
@@ -23,54 +22,9 @@ from spikeloom.spec.chip import ChipSpec
 from spikeloom.spec.image import MemoryImage
 from spikeloom.spec.network import Model, Network, Readout
 
-__all__ = ["FLUSH", "READ", "RESET", "Run", "compare", "config_image", "describe", "events", "idle", "play", "prove", "step", "timesteps"]
+from .host_items import READ, Item, timesteps
 
-Item = tuple[str, Any]
-
-FLUSH: Item = ("control", (Command.FLUSH, 0))
-READ: Item = ("control", (Command.READ, 0))
-RESET: Item = ("control", (Command.RESET, 0))
-
-
-def step(count: int = 1) -> Item:
-    """STEP."""
-    return "control", (Command.STEP, count)
-
-
-def idle(cycles: int) -> Item:
-    """Offer nothing for so many cycles."""
-    return "idle", cycles
-
-
-def events(chip: ChipSpec, row: np.ndarray) -> list[Item]:
-    """Events of one timestep ``[C]``, C the inputs one after the other, in ascending order."""
-    items: list[Item] = []
-    base = 0
-    for number, spec in enumerate(chip.inputs):
-        part = row[base : base + spec.size]
-        items += [("event", (number, int(c), int(part[c]))) for c in np.flatnonzero(part)]
-        base += spec.size
-    return items
-
-
-def timesteps(chip: ChipSpec, x: np.ndarray) -> list[Item]:
-    """Events and a STEP for each timestep of a clip ``[T, C]``."""
-    return [item for row in x for item in (*events(chip, row), step())]
-
-
-def config_image(chip: ChipSpec, image: MemoryImage) -> list[Item]:
-    """Writes of all words of an image."""
-    items: list[Item] = []
-    for number, (tile, memories) in enumerate(zip(chip.tiles, image.tiles, strict=True)):
-        words = memories.words(tile)
-        for kind, (_, width) in memory_words(chip, number).items():
-            if not width:
-                continue
-            for address, word in enumerate((words.weights, words.parameters, words.axons)[kind]):
-                parts = range(-(-width // 32))
-                items += [("config", {"tile": number, "memory": kind, "address": address, "data": word >> 32 * k & 0xFFFFFFFF,
-                                      "last": k == parts[-1]}) for k in parts]
-    return items
+__all__ = ["Run", "compare", "describe", "play", "prove"]
 
 
 @dataclass

@@ -11,7 +11,8 @@ from spikeloom.sim import golden
 from spikeloom.spec.chip import ChipSpec
 from spikeloom.spec.network import Network
 
-from .chip_bench import FLUSH, READ, RESET, Item, Run, compare, describe, events, idle, play, step
+from .chip_bench import Run, compare, describe, play
+from .host_items import FLUSH, READ, RESET, Item, events, idle, step
 
 __all__ = ["Told", "prove_program", "random_clip", "random_program"]
 

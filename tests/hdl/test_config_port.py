@@ -13,7 +13,8 @@ from spikeloom.hdl.config_port import ConfigPort, memory_words
 from spikeloom.spec.arithmetic import Decay
 from spikeloom.spec.network import Model, Network, Population, Projection, Readout, Reset
 
-from ..end_to_end.chip_bench import READ, RESET, compare, config_image, events, play, step, timesteps
+from ..end_to_end.chip_bench import compare, play
+from ..end_to_end.host_items import READ, RESET, config_image, events, step, timesteps
 from ..end_to_end.host_programs import random_clip
 from .harness import simulate
 

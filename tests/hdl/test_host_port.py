@@ -13,7 +13,8 @@ from spikeloom.hdl.host_port import HostPort
 from spikeloom.spec.chip import InputSpec
 from spikeloom.spec.network import Model, Network, Population, Projection, Readout
 
-from ..end_to_end.chip_bench import READ, compare, play, prove, step
+from ..end_to_end.chip_bench import compare, play, prove
+from ..end_to_end.host_items import READ, step
 from .harness import simulate
 from .small_tiles import small_flit
 

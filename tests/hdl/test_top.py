@@ -11,7 +11,8 @@ from spikeloom.sim import golden
 from spikeloom.spec.arithmetic import Decay
 from spikeloom.spec.network import Model, Network, Population, Projection, Readout, Reset
 
-from ..end_to_end.chip_bench import FLUSH, READ, RESET, compare, idle, play, prove, step, timesteps
+from ..end_to_end.chip_bench import compare, play, prove
+from ..end_to_end.host_items import FLUSH, READ, RESET, idle, step, timesteps
 from ..end_to_end.host_programs import prove_program, random_clip, random_program
 
 LEAK = Decay(factor=230, fraction_bits=8)
