@@ -1,6 +1,6 @@
 """Cycles, area and clock of small networks and of the NeuroBench network: prints the tables of docs/performance.md.
 
-    python bench/fpga.py [--only NAME ...] [--no-ecp5] [--no-cosim] [--cycles]
+    python bench/fpga.py [--only NAME ...] [--no-ecp5] [--no-cosim] [--cycles] [--write]
 
 NAME is one of small, extras, others, neurobench. Everything that was measured goes to build/bench/performance.json as well. Synthesis takes a
 minute or more per chip, and its results are kept (see synthesis.py); ``--cycles`` leaves it out.
@@ -197,6 +197,23 @@ def bound_line(found: dict) -> list[object]:
             f"{b.overhead / b.cycles:.0%}", waited, ", ".join(f"{use:.0%}" for use in b.tile_use), number(device)]
 
 
+def path_line(path: list[str]) -> str:
+    """A slowest path in one line: delays in ns from cell to cell, carries left out."""
+    steps = [step.split(" ") for step in path]
+    return ", ".join(f"{kind} {delay} {cell.removeprefix('dut.inner.')}" for kind, delay, cell, *_ in steps if float(delay) >= 0.2)
+
+
+def write(made: dict[str, str]) -> None:
+    """Put the tables into docs/performance.md, each between its two marks."""
+    page = ROOT / "docs" / "performance.md"
+    text = page.read_text()
+    for name, block in made.items():
+        first, last = f"<!-- bench/fpga.py: {name} -->\n", "<!-- end -->"
+        head, rest = text.split(first, 1)
+        text = head + first + block + "\n" + last + rest.split(last, 1)[1]
+    page.write_text(text)
+
+
 def main() -> int:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -205,27 +222,30 @@ def main() -> int:
     parser.add_argument("--no-ecp5", action="store_true")
     parser.add_argument("--no-cosim", action="store_true")
     parser.add_argument("--cycles", action="store_true", help="no synthesis")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/performance.md (needs all of NAME)")
     args = parser.parse_args()
+    if args.write and (set(args.only) != set(names) or args.cycles or args.no_ecp5):
+        parser.error("--write puts whole tables into the page: leave out what makes them shorter")
     results: list[dict] = []
     BUILD.mkdir(parents=True, exist_ok=True)
     for row in rows(args.only):
         print(f"{row.name} ...", file=sys.stderr, flush=True)
         results.append(measure(row, args))
         (BUILD / "performance.json").write_text(json.dumps(results, indent=1, default=np.ndarray.tolist) + "\n")
-    print(table(["chip", "lanes/update lanes", "cycles", "per timestep", "xc7 LUT", "FF", "B18 + B36", "DSP", "latches", "cycles x LUT",
-                 "ECP5 COMB", "FF", "DP16KD", "MULT18", "MHz"], [area_line(r) for r in results]))
-    print()
-    print(table(["chip", "SOP", "lanes", "SOP/cycle", "per lane", "least cycles", "overhead", "phases wait for", "use of tiles",
-                 "device SOP/cycle"],
-                [bound_line(r) for r in results]))
-    print()
+    made = {
+        "area": table(["chip", "lanes/update lanes", "cycles", "per timestep", "xc7 LUT", "FF", "B18 + B36", "DSP", "latches", "cycles x LUT",
+                       "ECP5 COMB", "FF", "DP16KD", "MULT18", "MHz"], [area_line(r) for r in results]),
+        "cycles": table(["chip", "SOP", "lanes", "SOP/cycle", "per lane", "least cycles", "overhead", "phases wait for", "use of tiles",
+                         "device SOP/cycle"], [bound_line(r) for r in results]),
+        "paths": "\n".join(f"* {r['name']}, {r['ecp5']['fmax_mhz']:.0f} MHz: {path_line(r['ecp5']['path'])}" for r in results if "ecp5" in r),
+    }
+    for text in made.values():
+        print(text, end="\n\n")
     for found in results:
         if found.get("cycles_measured") is not None:
             print(f"{found['name']}: {found['cycles_measured']:,} cycles on the Verilog, {found['cycles']:,} predicted")
-    for found in results:
-        if "ecp5" in found:
-            print(f"\n{found['name']}, slowest path at {found['ecp5']['fmax_mhz']} MHz:")
-            print("\n".join(f"    {step}" for step in found["ecp5"]["path"] if " 0.0" not in step))
+    if args.write:
+        write(made)
     return 0
 
 

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 python=${PYTHON:-.venv/bin/python}
 export OMP_NUM_THREADS=1
 
-"$python" -W ignore::UserWarning bench/fpga.py
+"$python" -W ignore::UserWarning bench/fpga.py --write
 printf '\n'
 "$python" bench/golden_speed.py
 if [ -d ../shared/truth/neurobench ]; then

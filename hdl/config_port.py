@@ -33,7 +33,7 @@ class ConfigPort(wiring.Component):
     """Collects the 32 bit parts of a word, lowest first, and writes it in the cycle after the one marked ``last``.
 
     One part per cycle while ``quiet`` is high; otherwise it waits. A word for a tile, memory or address that does not exist is not written and
-    raises ``error``, as does a word with more parts than its memory needs. Written memories act at once, but the stored state holds
+    raises ``error``, as does a word with more or fewer parts than its memory needs. Written memories act at once, but the stored state holds
     bias and decay of the timestep before: RESET after changing parameters.
 
     Members
@@ -56,25 +56,23 @@ class ConfigPort(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         chip, item = self._chip, self.config.payload
-        part, too_long, writing, tile = Signal(range(self._parts + 1)), Signal(), Signal(), Signal(8)
+        part, parts, writing, tile = Signal(range(self._parts + 1)), Signal(range(self._parts + 2)), Signal(), Signal(8)
         m.d.comb += self.config.ready.eq(self.quiet & ~writing)
         m.d.sync += writing.eq(0)
         with m.If(self.config.valid & self.config.ready):
             for k in range(self._parts):
                 with m.If(part == k):
                     m.d.sync += self.word[32 * k:32 * k + 32].eq(item.data)
+            # ``part`` stops behind the widest word, so that a longer one counts as too long by one at least.
             m.d.sync += [self.memory.eq(item.memory), self.address.eq(item.address), tile.eq(item.tile), writing.eq(item.last),
-                         part.eq(Mux(item.last, 0, Mux(part == self._parts, part, part + 1)))]
-            with m.If(part == self._parts):
-                m.d.sync += too_long.eq(1)
-            with m.Elif(part == 0):
-                m.d.sync += too_long.eq(0)
+                         part.eq(Mux(item.last, 0, Mux(part == self._parts, part, part + 1))), parts.eq(part + 1)]
         exists = Signal(len(chip.tiles))
         for k in range(len(chip.tiles)):
             for kind, (depth, width) in memory_words(chip, k).items():
-                with m.If((tile == k) & (self.memory == kind) & (self.address < depth)):
-                    m.d.comb += exists[k].eq(int(width > 0))
-        m.d.comb += self.write.eq(exists & (writing & ~too_long).replicate(len(chip.tiles)))
-        with m.If(writing & (too_long | ~exists.any())):
+                if width:
+                    with m.If((tile == k) & (self.memory == kind) & (self.address < depth) & (parts == -(-width // 32))):
+                        m.d.comb += exists[k].eq(1)
+        m.d.comb += self.write.eq(exists & writing.replicate(len(chip.tiles)))
+        with m.If(writing & ~exists.any()):
             m.d.sync += self.error.eq(1)
         return m

@@ -99,6 +99,7 @@ def wrong_items(chip):
         "address": [item(0, 0, depth, 5, last=k == parts - 1) for k in range(parts)], "far address": [item(0, 2, (1 << 20) - 1, 5)],
         "too long": [item(0, 0, 0, 5, last=k == parts) for k in range(parts + 1)],
         "much too long": [item(0, 0, 0, 5, last=k == parts + 6) for k in range(parts + 7)],
+        "too short": [item(0, 0, 0, 5)], "too long for its memory": [item(0, 2, 0, 1, last=False), item(0, 2, 0, 7)],
         "constants": [item(0, 1, chip.tiles[0].n_updates, 5)],
     }
 
