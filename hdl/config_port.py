@@ -30,11 +30,11 @@ def memory_words(chip: ChipSpec, index: int) -> dict[int, tuple[int, int]]:
 
 
 class ConfigPort(wiring.Component):
-    """Collects the 32 bit parts of a word, lowest first, and writes it in the cycle after the one marked ``last``.
+    """Collects the 32 bit parts of a word, lowest first; checks it in the cycle after the one marked ``last``, writes it in the next.
 
-    One part per cycle while ``quiet`` is high; otherwise it waits. A word for a tile, memory or address that does not exist is not written and
-    raises ``error``, as does a word with more or fewer parts than its memory needs. Written memories act at once, but the stored state holds
-    bias and decay of the timestep before: RESET after changing parameters.
+    One part per cycle while ``quiet`` is high, and none in those two; otherwise it waits. A word for a tile, memory or address that
+    does not exist is not written and raises ``error``, as does a word with more or fewer parts than its memory needs. Written
+    memories act at once, but the stored state holds bias and decay of the timestep before: RESET after changing parameters.
 
     Members
     -------
@@ -57,7 +57,7 @@ class ConfigPort(wiring.Component):
         m = Module()
         chip, item = self._chip, self.config.payload
         part, parts, writing, tile = Signal(range(self._parts + 1)), Signal(range(self._parts + 2)), Signal(), Signal(8)
-        m.d.comb += self.config.ready.eq(self.quiet & ~writing)
+        m.d.comb += self.config.ready.eq(self.quiet & ~writing & ~self.write.any())
         m.d.sync += writing.eq(0)
         with m.If(self.config.valid & self.config.ready):
             for k in range(self._parts):
@@ -72,7 +72,8 @@ class ConfigPort(wiring.Component):
                 if width:
                     with m.If((tile == k) & (self.memory == kind) & (self.address < depth) & (parts == -(-width // 32))):
                         m.d.comb += exists[k].eq(1)
-        m.d.comb += self.write.eq(exists & writing.replicate(len(chip.tiles)))
+        # A register between check and write: the memories are many, and far away.
+        m.d.sync += self.write.eq(exists & writing.replicate(len(chip.tiles)))
         with m.If(writing & ~exists.any()):
             m.d.sync += self.error.eq(1)
         return m

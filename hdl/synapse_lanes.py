@@ -18,15 +18,19 @@ def weight_row_layout(tile: TileSpec) -> data.ArrayLayout:
 class SynapseLanes(wiring.Component):
     """Adds one weight per lane and cycle; hands a finished row over to ``sums``.
 
-    Throughput one event per cycle, P weights each. Latency from ``event`` to the accumulators: 1 cycle (the weight memory), for
-    graded payloads 3 (weight register, product register). The row's sums are in ``sums`` from the cycle after its last event was
+    Throughput one event per cycle, P weights each. Latency from ``event`` to the accumulators: 2 cycles (weight memory, weight
+    register), for graded payloads 3 (product register). The row's sums are in ``sums`` from the cycle after its last event was
     added, marked by ``handed``, until the next row's last event. No backpressure.
+
+    The cycles of a row without an event must come before its events: then a row whose last cycle has no event has the sum zero, and
+    masking costs the flip-flops' enable and reset instead of a gate per weight bit.
 
     Members
     -------
-    row, event, valid, last : stage of the weight address: in a row; event of this cycle; it exists; end of the row.
+    event, valid, last : stage of the weight address: event of this cycle; it exists (and so do all later ones of its row);
+        end of the row.
     address : address of the weight row of this event.
-    handed : first cycle of a new row in ``sums``.
+    handing, handed : last cycle before, and first cycle of a new row in ``sums``.
     sums : P sums of payload * weight, exact.
     w_valid, w_address, w_data : write port of the weight memory; the walk must not run.
     """
@@ -35,7 +39,7 @@ class SynapseLanes(wiring.Component):
         self._tile, self._init = tile, init
         super().__init__({
             "event": In(event_layout(tile)), "valid": In(1), "last": In(1), "address": In(range(max(tile.weight_depth, 1))),
-            "handed": Out(1), "sums": Out(data.ArrayLayout(signed(tile.accumulator_bits), tile.lanes)),
+            "handing": Out(1), "handed": Out(1), "sums": Out(data.ArrayLayout(signed(tile.accumulator_bits), tile.lanes)),
             "w_valid": In(1), "w_address": In(range(max(tile.weight_depth, 1))), "w_data": In(weight_row_layout(tile)),
         })
 
@@ -53,12 +57,13 @@ class SynapseLanes(wiring.Component):
 
         valid, last, payload = Signal(), Signal(), Signal.like(self.event.payload)
         m.d.sync += [valid.eq(self.valid), last.eq(self.last), payload.eq(self.event.payload)]
-        terms = [row[lane] for lane in range(tile.lanes)]
+        # The block RAM's output has the cycle to itself: it is slow, and far from the lanes.
+        register = Signal(weight_row_layout(tile), reset_less=True)
+        factor, factor_valid, factor_last = Signal.like(payload), Signal(), Signal()
+        m.d.sync += [register.eq(row), factor.eq(payload), factor_valid.eq(valid), factor_last.eq(last)]
+        terms = [register[lane] for lane in range(tile.lanes)]
+        valid, last, payload = factor_valid, factor_last, factor
         if tile.payload_kind == "graded":
-            register = Signal(weight_row_layout(tile))
-            m.d.sync += register.eq(row)
-            factor, factor_valid, factor_last = Signal.like(payload), Signal(), Signal()
-            m.d.sync += [factor.eq(payload), factor_valid.eq(valid), factor_last.eq(last)]
             product_valid, product_last = Signal(), Signal()
             m.d.sync += [product_valid.eq(factor_valid), product_last.eq(factor_last)]
             for lane in range(tile.lanes):
@@ -67,18 +72,25 @@ class SynapseLanes(wiring.Component):
                 terms[lane] = product
             valid, last = product_valid, product_last
 
+        m.d.comb += self.handing.eq(last)
         m.d.sync += self.handed.eq(last)
         for lane, term in enumerate(terms):
-            accumulator = Signal(signed(tile.accumulator_bits), name=f"accumulator_{lane}")
+            accumulator = Signal(signed(tile.accumulator_bits), name=f"accumulator_{lane}", reset_less=True)
             total = Signal(signed(tile.accumulator_bits), name=f"total_{lane}")
             if tile.payload_kind == "sign":
                 # a - w = a + ~w + 1: one adder, its carry fed by an extra low bit.
-                addend = Mux(valid, Mux(payload[0], ~term, term), 0)
-                m.d.comb += total.eq((Cat(1, accumulator).as_signed() + Cat(payload[0] & valid, addend).as_signed()) >> 1)
+                addend = Mux(payload[0], ~term, term)
+                m.d.comb += total.eq((Cat(1, accumulator).as_signed() + Cat(payload[0], addend).as_signed()) >> 1)
             else:
-                m.d.comb += total.eq(accumulator + Mux(valid, term, 0))
+                m.d.comb += total.eq(accumulator + term)
             with m.If(last):
-                m.d.sync += [self.sums[lane].eq(total), accumulator.eq(0)]
-            with m.Else():
+                m.d.sync += accumulator.eq(0)
+            with m.Elif(valid):
                 m.d.sync += accumulator.eq(total)
+            held = Signal(signed(tile.accumulator_bits), name=f"held_{lane}", reset_less=True)
+            with m.If(last & ~valid):
+                m.d.sync += held.eq(0)
+            with m.Elif(last):
+                m.d.sync += held.eq(total)
+            m.d.comb += self.sums[lane].eq(held)
         return m

@@ -101,10 +101,11 @@ class Tile(wiring.Component):
             queue.clear.eq(walker.done), queue.clear_all.eq(self.start & self.clear),
             queue.w_valid.eq(axons.w_valid), queue.w_group.eq(axons.w_group), queue.w_slot.eq(axons.w_slot), queue.w_data.eq(axons.w_data),
         ]
-        # The event leaves the queue one cycle after it was asked for, the weights come one later, and the sums follow.
+        # The event leaves the queue one cycle after it was asked for; its weight address comes one later, then weights and sums.
         valid, last, walking = Signal(), Signal(), Signal()
         m.d.sync += [valid.eq(walker.valid), last.eq(walker.last), walking.eq(walker.walking)]
-        m.d.comb += [lanes.event.eq(queue.r_data), lanes.valid.eq(valid), lanes.last.eq(last),
+        # The sum that is the weight address has a register: the queue's memory and the weights' are both slow.
+        m.d.sync += [lanes.event.eq(queue.r_data), lanes.valid.eq(valid), lanes.last.eq(last),
                      lanes.address.eq(walker.row_address + queue.r_data.axon)]
         # Rows under way between walk and hand-over, and what the update must know of each: first of which group.
         depth = tile.front_latency - 1
@@ -119,29 +120,29 @@ class Tile(wiring.Component):
                 m.d.sync += moving.eq(stages[-1])
                 stages.append(moving)
         rows_under_way = Cat(*stages).any()
-        # Now ``first`` and ``group`` are those of the event being accumulated; one more register makes them those of ``sums``.
-        first_row, row_group = Signal(), Signal.like(walker.group)
-        m.d.sync += [first_row.eq(first), row_group.eq(group)]
+        # Now ``first`` and ``group`` are those of the event being accumulated; one more register makes it that of ``sums``.
+        row_group = Signal.like(walker.group)
+        m.d.sync += row_group.eq(group)
 
         # Beats of the row in hand.
         beats = tile.beats
         beat, beating = Signal(range(beats)), Signal()
         more = Signal()  # beats of this row left after the first
         held_group, index, local = Signal.like(row_group), Signal(range(tile.n_updates)), Signal(range(tile.n_updates))
-        now_index, now_local, now_group = Signal.like(index), Signal.like(local), Signal.like(row_group)
-        fresh = lanes.handed & first_row
+        # Those of the next cycle, worked out in this one: the parameter memory is read ahead.
+        next_index, next_local, now_group = Signal.like(index), Signal.like(local), Signal.like(row_group)
+        fresh = lanes.handing & first
         bases = [tile.update_base(g) for g in range(n_groups)]
         m.d.comb += [
             beating.eq(lanes.handed | more), now_group.eq(Mux(lanes.handed, row_group, held_group)),
-            now_index.eq(Mux(fresh, Array(bases)[row_group] if n_groups > 1 else 0, index)),
-            now_local.eq(Mux(fresh, 0, local) if n_groups > 1 else now_index),
-            update.beat.eq(beating), update.index.eq(now_index), update.local.eq(now_local), update.group.eq(now_group),
-            update.clear.eq(clearing),
+            next_index.eq(Mux(fresh, Array(bases)[group] if n_groups > 1 else 0, index + beating)),
+            next_local.eq(Mux(fresh, 0, local + beating) if n_groups > 1 else next_index),
+            update.beat.eq(beating), update.next_index.eq(next_index),
+            update.index.eq(index), update.local.eq(local), update.group.eq(now_group), update.clear.eq(clearing),
         ]
         with m.If(lanes.handed):
             m.d.sync += held_group.eq(row_group)
-        with m.If(beating):
-            m.d.sync += [index.eq(now_index + 1), local.eq(now_local + 1)]
+        m.d.sync += [index.eq(next_index), local.eq(next_local)]
         if beats > 1:
             with m.If(lanes.handed):
                 m.d.sync += [more.eq(1), beat.eq(1)]

@@ -29,6 +29,7 @@ class NeuronUpdate(wiring.Component):
 
     Members
     -------
+    next_index : ``index`` of the beat given in the next cycle, if one is: the parameter memory is read ahead.
     beat, index, local, group, clear : a beat of the group, its index in the tile and in the group; ``clear`` replaces v by v_init and s by 0.
     sums : the U accumulated inputs of the beat.
     busy : a beat is under way.
@@ -44,6 +45,7 @@ class NeuronUpdate(wiring.Component):
         self._v_bits = max(g.update.v_bits for g in tile.groups)
         u, index, group = tile.update_lanes, range(tile.n_updates), ceil_log2(len(tile.groups))
         super().__init__({
+            "next_index": In(index),
             "beat": In(1), "index": In(index), "local": In(index), "group": In(group), "clear": In(1),
             "sums": In(data.ArrayLayout(signed(tile.accumulator_bits), u)),
             "busy": Out(1), "done": Out(1), "done_index": Out(index), "done_local": Out(index), "done_group": Out(group),
@@ -143,7 +145,7 @@ class NeuronUpdate(wiring.Component):
         return m
 
     def _parameters(self, m, check_group):
-        """theta and bias of the beat being checked: from the memory (read beside the state) or constants."""
+        """theta and bias of the beat being checked: from the memory (read in the cycle before the beat) or constants."""
         tile = self._tile
         layout = parameter_layout(tile)
         if tile.constant_parameters:
@@ -155,8 +157,11 @@ class NeuronUpdate(wiring.Component):
         m.submodules.parameters = parameters = memory.Memory(shape=unsigned(layout.size), depth=tile.n_updates, init=self._init)
         write, read = parameters.write_port(), parameters.read_port()
         m.d.comb += [write.addr.eq(self.w_address), write.data.eq(self.w_data), write.en.eq(self.w_valid),
-                     read.addr.eq(self.index), read.en.eq(~self.w_valid)]
-        return data.View(layout, read.data)
+                     read.addr.eq(self.next_index), read.en.eq(~self.w_valid)]
+        # Read in B - 1, one cycle ahead of the state, so that the memory's slow output has B to itself and a register behind.
+        value = Signal(layout, name="parameters", reset_less=True)
+        m.d.sync += value.eq(read.data)
+        return value
 
     def _existing(self, m, group, local):
         """Mask of the lanes that hold real neurons: the last row of a group may be partly empty."""

@@ -21,6 +21,7 @@ def build_report(network: Network, chip: ChipSpec, board: Board, scenario: Scena
     """Text of ``report.md``; the same for the same build."""
     out = [f"# {network.name} on {board.name}\n", f"Network `{network.digest[:16]}`, {len(chip.tiles)} tiles, {chip.fabric.kind}, "
            f"{chip.period} phase(s) per timestep, output {chip.levels} phase(s) after input.\n"]
+    out.append("![Tiles and who sends events to whom](chip.svg)\n")
     out.append("## Tiles\n")
     rows = []
     for index, tile in enumerate(chip.tiles):

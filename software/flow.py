@@ -24,6 +24,7 @@ from ..spec.errors import FileFormatError, MismatchError
 from ..spec.image import MemoryImage
 from ..spec.network import Network, Readout
 from .build_report import build_report
+from .chip_picture import chip_picture
 from .results import BuildResult, CosimResult
 
 __all__ = ["build", "compare", "plan_digest", "read_project"]
@@ -68,6 +69,7 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
         weight_bits_total=sum(t.weight_depth * t.lanes * t.weight_bits for t in chip.tiles),
         luts=used.used.luts if used else None, ffs=used.used.ffs if used else None, brams=used.used.brams if used else None,
         dsps=used.used.dsps if used else None, fmax_mhz=used.fmax_mhz if used else None)
+    (folder / "chip.svg").write_text(chip_picture(chip))
     (folder / "report.md").write_text(build_report(network, chip, target, scenario, result))
     while step():
         pass

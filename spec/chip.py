@@ -194,8 +194,8 @@ class TileSpec:
 
     @property
     def front_latency(self) -> int:
-        """Cycles from ``start`` to the first event in the accumulators: walk, queue, weight memory (, weight register, product)."""
-        return 5 if self.payload_kind == "graded" else 3
+        """Cycles from ``start`` to the first event in the accumulators: walk, queue, weight address, memory, register (, product)."""
+        return 6 if self.payload_kind == "graded" else 5
 
 
 @dataclass(frozen=True, kw_only=True)

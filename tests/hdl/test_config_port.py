@@ -59,7 +59,7 @@ def run(chip, items, quiet=None):
             assert free or not ready
             mask = ctx.get(dut.write)
             if mask:
-                assert taken[-1] == cycle - 1, "a word is written in the cycle after its last part"
+                assert taken[-1] == cycle - 2, "a word is written two cycles after its last part"
                 assert mask & (mask - 1) == 0
                 writes.append((mask.bit_length() - 1, ctx.get(dut.memory), ctx.get(dut.address), ctx.get(dut.word)))
             if ready and place < len(items):

@@ -24,11 +24,13 @@ def make(payloads, *, lanes=3, axons=9, rows=2, weight_bits=5, seed=0, extreme=F
 
 
 def run(dut, tile, rows):
-    """Play rows of events (address, payload or None); returns (cycle, sums) of each hand-over. An event per cycle, no gaps."""
+    """Play rows of cycles (address, payload; None where there is no event); returns (cycle, sums) of each hand-over, which ``handing``
+    must announce in the cycle before. No gaps."""
     beats = [(k == len(row) - 1, *event) for row in rows for k, event in enumerate(row)]
-    handed = []
+    handed, announced = [], False
 
     async def bench(ctx):
+        nonlocal announced
         for cycle in range(len(beats) + 6):
             last, address, payload = beats[cycle] if cycle < len(beats) else (False, 0, None)
             ctx.set(dut.last, last)
@@ -36,6 +38,8 @@ def run(dut, tile, rows):
             ctx.set(dut.address, address)
             if payload is not None and tile.payload_bits:
                 ctx.set(dut.event.payload, payload if tile.payload_kind == "graded" else int(payload < 0))
+            assert ctx.get(dut.handed) == announced, "a hand-over must be announced one cycle before"
+            announced = ctx.get(dut.handing)
             if ctx.get(dut.handed):
                 handed.append((cycle, [ctx.get(dut.sums[lane]) for lane in range(tile.lanes)]))
             await ctx.tick()
@@ -50,19 +54,22 @@ def initial(tile, words):
 
 @pytest.mark.parametrize("kind", PAYLOADS)
 @pytest.mark.parametrize("extreme", [False, True])
-def test_sums_are_exact_and_come_two_or_four_cycles_after_the_last_event(kind, extreme):
+def test_sums_are_exact_and_come_three_or_four_cycles_after_the_last_event(kind, extreme):
     payloads = PAYLOADS[kind]
     tile, words = make(payloads, extreme=extreme)
     rng = random.Random(7)
     choices = [p for p in ({*range(payloads[0], payloads[1] + 1)} if not extreme else payloads) if p]
-    # Rows of 1 event up to all of them, some of them missing.
-    rows = [[(rng.randrange(len(words)), rng.choice(choices) if rng.random() < 0.8 else None) for _ in range(rng.choice((1, 1, 2, 5, len(words))))]
-            for _ in range(40)]
+    # Rows of 1 event up to all of them, some without, some with a few cycles without an event first.
+    rows = []
+    for _ in range(40):
+        length = rng.choice((1, 1, 2, 5, len(words)))
+        empty = rng.choice((0, 0, rng.randint(0, length), length))
+        rows.append([(rng.randrange(len(words)), rng.choice(choices) if k >= empty else None) for k in range(length)])
     cycle, expected = -1, []
     for row in rows:
         cycle += len(row)
         sums = [sum(payload * words[address][lane] for address, payload in row if payload) for lane in range(tile.lanes)]
-        expected.append((cycle + (4 if tile.payload_kind == "graded" else 2), sums))
+        expected.append((cycle + (4 if tile.payload_kind == "graded" else 3), sums))
     assert run(SynapseLanes(tile, initial(tile, words)), tile, rows) == expected
 
 
@@ -77,7 +84,7 @@ def test_the_sums_stay_until_the_next_row_ends():
     dut, seen = SynapseLanes(tile, initial(tile, words)), []
 
     async def bench(ctx):
-        for cycle in range(9):
+        for cycle in range(10):
             ctx.set(dut.valid, cycle in (0, 3, 4, 5))
             ctx.set(dut.last, cycle in (0, 5))
             ctx.set(dut.address, cycle)
@@ -85,8 +92,9 @@ def test_the_sums_stay_until_the_next_row_ends():
             await ctx.tick()
 
     simulate(dut, bench)
-    assert [s for s in seen[2:7]] == [(1, words[0][0]), *[(0, words[0][0])] * 4]
-    assert seen[7] == (1, sum(words[k][0] for k in (3, 4, 5)))
+    assert not any(handed for handed, _ in seen[:3])
+    assert seen[3:8] == [(1, words[0][0]), *[(0, words[0][0])] * 4]
+    assert seen[8] == (1, sum(words[k][0] for k in (3, 4, 5)))
 
 
 def test_a_written_weight_is_used_and_no_other_changes():
@@ -99,12 +107,12 @@ def test_a_written_weight_is_used_and_no_other_changes():
         ctx.set(dut.w_data, weight_row_layout(tile).const(replaced))
         await ctx.tick()
         ctx.set(dut.w_valid, 0)
-        for address in range(len(words) + 2):
+        for address in range(len(words) + 3):
             ctx.set(dut.valid, address < len(words))
             ctx.set(dut.last, address < len(words))
             ctx.set(dut.address, min(address, len(words) - 1))
-            if address >= 2:
-                expected = replaced if address - 2 == 4 else words[address - 2]
+            if address >= 3:
+                expected = replaced if address - 3 == 4 else words[address - 3]
                 assert [ctx.get(dut.sums[lane]) for lane in range(tile.lanes)] == expected
             await ctx.tick()
 

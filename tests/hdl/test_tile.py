@@ -154,6 +154,7 @@ def run(tile, seed, phases=14, late=0):
 @pytest.mark.parametrize("payloads", [(1, 1), (-1, 1), (-3, 3)])
 def test_every_cycle_is_as_documented(lanes, update_lanes, payloads):
     tile = make(lanes=lanes, update_lanes=update_lanes, payload_min=payloads[0], payload_max=payloads[1])
+    assert tile.front_latency == (6 if payloads == (-3, 3) else 5)
     assert run(tile, seed=lanes) > 5
 
 

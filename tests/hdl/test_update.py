@@ -22,6 +22,7 @@ class Player:
         self.dut, self.tile, self.steps, self.rng, self.sum_max, self.idle = dut, tile, steps, random.Random(seed), sum_max, idle
         self.parameters, self.sums, self.seen = {}, {}, {}
         self.under_way = [None, None]  # beats of the last two cycles: (index, local, group, phase)
+        self.noise = random.Random(seed)  # next_index where no beat follows
 
     async def bench(self, ctx):
         dut, tile, rng = self.dut, self.tile, self.rng
@@ -41,23 +42,38 @@ class Player:
                     ctx.set(dut.w_data, parameter_layout(tile).const(word))
                     await ctx.tick()
         ctx.set(dut.w_valid, 0)
+        plan = self.plan()
+        for now, following in zip(plan, [*plan[1:], None]):
+            # The parameters are read one cycle ahead; the index that is given where no beat follows must not matter.
+            ctx.set(dut.next_index, following[0][0] if following else self.noise.randrange(tile.n_updates))
+            if now is None:
+                await self.cycle(ctx, None)
+                continue
+            (index, local, g, phase), sums = now
+            for lane, value in enumerate(sums):
+                ctx.set(dut.sums[lane], value)
+            for signal, value in ((dut.index, index), (dut.local, local), (dut.group, g), (dut.clear, phase == 0)):
+                ctx.set(signal, value)
+            await self.cycle(ctx, (index, local, g, phase))
+
+    def plan(self):
+        """What to give in every cycle: None or (beat, its sums); notes the sums."""
+        tile, rng = self.tile, self.rng
+        plan = [None]
         for phase in range(self.steps + 1):
             for g in range(len(tile.groups)):
                 for local in range(tile.rows(g) * tile.beats):
                     while rng.random() < self.idle:
-                        await self.cycle(ctx, None)
+                        plan.append(None)
                     index = tile.update_base(g) + local
-                    for lane in range(tile.update_lanes):
-                        value = rng.choice((0, rng.randint(-self.sum_max, self.sum_max), rng.randint(-9, 30)))
-                        ctx.set(dut.sums[lane], value)
+                    sums = [rng.choice((0, rng.randint(-self.sum_max, self.sum_max), rng.randint(-9, 30))) for _ in range(tile.update_lanes)]
+                    for lane, value in enumerate(sums):
                         if phase:
                             self.sums[index, lane].append(value)
-                    for signal, value in ((dut.index, index), (dut.local, local), (dut.group, g), (dut.clear, phase == 0)):
-                        ctx.set(signal, value)
-                    await self.cycle(ctx, (index, local, g, phase))
+                    plan.append(((index, local, g, phase), sums))
             # The state is written at the end of B + 2, with a multiplier of B + 3: the next phase may read it after that.
-            for _ in range(3):
-                await self.cycle(ctx, None)
+            plan += [None] * 3
+        return plan
 
     async def cycle(self, ctx, beat):
         """One clock: gives a beat or none, and checks what the one of two cycles ago must show now."""

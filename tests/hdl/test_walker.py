@@ -16,21 +16,22 @@ TILES = {
     "three groups": small_tile([group(9, 6), group(4, 3), group(13, 11)]),
     "all beats at once": small_tile([group(9, 6), group(7, 1)], update_lanes=4),
     "wide": small_tile([group(40, 5), group(1, 8)], lanes=16, update_lanes=2),
+    "fewer axons than beats": small_tile([group(20, 3), group(17, 2)], lanes=16, update_lanes=2),
 }
 
 
 def expected_walk(tile, active, counts, clear):
-    """Per cycle from 1 on: (group, index, valid, last, done, first row, last row, base of the weight row)."""
+    """Per cycle from 1 on: (group, index, valid, last, done, first row, last row, base of the weight row); cycles without an event first."""
     cycles = []
     for g in range(len(tile.groups)):
         if not (active >> g & 1 or clear):
             continue
         n, rows = 0 if clear else counts[g], tile.rows(g)
         length = max(n, tile.lanes // tile.update_lanes)
-        for row, index in itertools.product(range(rows), range(length)):
+        for row, index in itertools.product(range(rows), reversed(range(length))):
             base = sum(tile.rows(k) * tile.groups[k].axons for k in range(g)) + row * tile.groups[g].axons
-            last = index == length - 1
-            cycles.append((g, index, index < n, last, last and row == rows - 1, row == 0, row == rows - 1, base))
+            last = index == 0
+            cycles.append((g, index % (1 << tile.axon_bits), index < n, last, last and row == rows - 1, row == 0, row == rows - 1, base))
     return cycles
 
 

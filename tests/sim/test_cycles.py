@@ -47,52 +47,53 @@ def lengths(chip, network, events, spikes=None, n_clips=1):
 
 @pytest.mark.parametrize("size,p,u", [(16, 4, 1), (16, 4, 4), (13, 8, 2), (3, 4, 1), (1, 1, 1)])
 @pytest.mark.parametrize("e", [0, 1, 3, 9])
-def test_a_tile_without_spikes_takes_its_rows_and_one_update_and_six_cycles(size, p, u, e):
+def test_a_tile_without_spikes_takes_its_rows_and_one_update_and_eight_cycles(size, p, u, e):
     rows, n = -(-size // p), max(e, p // u)
     chip, network = one_tile(size, (p, u))
     # Phase 0: e events are taken by the host's register in cycles 0 .. e - 1, by the tile's in 1 .. e, and are written to its
     # queue in 2 .. e + 1; idle in e + 2.
-    assert lengths(chip, network, [e]) == [e + 3 if e else 2, rows * n + p // u + 6]
+    # Phase 1: the first idle cycle is F + e_last + P/U - 1 + 3 with F = 5; the phase ends with it, and began with cycle 0.
+    assert lengths(chip, network, [e]) == [e + 3 if e else 2, rows * n + p // u + 8]
 
 
 @pytest.mark.parametrize("e", [0, 7])
 def test_a_spike_in_the_last_beat_costs_its_way_to_the_output_register(e):
     chip, network = one_tile(16, (4, 1))
     # Mask in the FIFO at the end of F + e_last + 3 + 2, flit taken in the next cycle, output register busy in the one after that.
-    assert lengths(chip, network, [e], {"out": {0: [15]}})[1] == 4 * max(e, 4) + 4 + 8
+    assert lengths(chip, network, [e], {"out": {0: [15]}})[1] == 4 * max(e, 4) + 4 + 10
 
 
 def test_spikes_of_one_beat_leave_one_per_cycle():
     chip, network = one_tile(16, (4, 4))
     for n_spikes, extra in enumerate((0, 2, 3, 4, 5)):
-        assert lengths(chip, network, [0], {"out": {0: list(range(12, 12 + n_spikes))}})[1] == 4 + 1 + 6 + extra
+        assert lengths(chip, network, [0], {"out": {0: list(range(12, 12 + n_spikes))}})[1] == 4 + 1 + 8 + extra
 
 
 def test_an_early_spike_costs_nothing():
     chip, network = one_tile(16, (4, 1))
-    assert lengths(chip, network, [7], {"out": {0: [0, 1, 5]}})[1] == 4 * 7 + 4 + 6
+    assert lengths(chip, network, [7], {"out": {0: [0, 1, 5]}})[1] == 4 * 7 + 4 + 8
 
 
-def test_graded_payloads_take_two_cycles_more():
+def test_graded_payloads_take_one_cycle_more():
     chip, network = one_tile(16, (4, 1), (0, 5))
-    assert lengths(chip, network, [7])[1] == 4 * 7 + 4 + 6 + 2
+    assert lengths(chip, network, [7])[1] == 4 * 7 + 4 + 8 + 1
     chip, network = one_tile(16, (4, 1), (-1, 1))
-    assert lengths(chip, network, [7])[1] == 4 * 7 + 4 + 6
+    assert lengths(chip, network, [7])[1] == 4 * 7 + 4 + 8
 
 
 def test_the_host_bounds_a_phase_with_many_events():
     chip, network = one_tile(4, (4, 4))
     report = predict(chip, network, *stimulus(network, [0, 30, 0], {}))
     # Phase 1 works on timestep 0 (no events) and takes 30; phase 2 walks one row of 30.
-    assert report.cycles.tolist() == [[2, 33, 30 + 1 + 6, 1 + 1 + 6]]
+    assert report.cycles.tolist() == [[2, 33, 30 + 1 + 8, 1 + 1 + 8]]
     assert report.bound.tolist() == [[HOST, HOST, 0, 0]]
 
 
 def test_a_leaky_integrator_sends_every_value_in_every_timestep():
     network = cycles_chip.make_network({"in": 40, "out": 6}, [("in", "out")], values="out")
     chip = cycles_chip.make_chip(network, [[("out", 0, 6)]], lanes=[(4, 4)])
-    # Rows end at 1 and 2: masks of 4 and 2 neurons at the encoder from 3 + 1 + 3 = 7 and 8 on; six flits in 7 .. 12, idle in 14.
-    assert lengths(chip, network, [0]) == [2, 15]
+    # Rows end at 1 and 2: masks of 4 and 2 neurons at the encoder from 5 + 1 + 3 = 9 and 10 on; six flits in 9 .. 14, idle in 16.
+    assert lengths(chip, network, [0]) == [2, 17]
 
 
 def test_groups_of_a_tile_follow_each_other_and_only_the_active_ones():
@@ -100,29 +101,31 @@ def test_groups_of_a_tile_follow_each_other_and_only_the_active_ones():
     chip = cycles_chip.make_chip(network, [[("a", 0, 8), ("b", 0, 4)]], lanes=[(4, 1)])
     # Timestep 0: a walks 2 rows of 5 events. Timestep 1: a walks 2 rows of 4 (masked) while b walks 1 row of a's 6 spikes.
     spikes = {"a": {0: [0, 1, 2, 3, 4, 5]}}
-    assert lengths(chip, network, [5, 0], spikes) == [8, 2 * 5 + 4 + 6, 2 * 4 + 6 + 4 + 6, 4 + 4 + 6]
+    assert lengths(chip, network, [5, 0], spikes) == [8, 2 * 5 + 4 + 8, 2 * 4 + 6 + 4 + 8, 4 + 4 + 8]
 
 
 def test_a_flit_with_three_axon_entries_holds_the_input_register_for_three_cycles():
     network = cycles_chip.make_network({"in": 40, "out": 4}, [("in", "out"), ("in", "out", 1), ("in", "out", 2)], outputs=("out",))
     chip = cycles_chip.make_chip(network, [[("out", 0, 4)]], lanes=[(4, 4)])
     # Taken in cycles 1, 4 and 7; the last one's entries are written in 8, 9 and 10. Later the events come back with their delays.
-    assert lengths(chip, network, [3, 0, 0, 0]) == [12, 3 + 1 + 6, 3 + 1 + 6, 3 + 1 + 6, 1 + 1 + 6]
+    assert lengths(chip, network, [3, 0, 0, 0]) == [12, 3 + 1 + 8, 3 + 1 + 8, 3 + 1 + 8, 1 + 1 + 8]
 
 
 def test_a_period_of_two_leaves_every_second_phase_to_the_loop():
-    network = cycles_chip.make_network({"in": 8, "a": 4, "b": 4}, [("in", "a"), ("a", "b"), ("b", "a", 1)], outputs=("b",))
+    network = cycles_chip.make_network({"in": 10, "a": 4, "b": 4}, [("in", "a"), ("a", "b"), ("b", "a", 1)], outputs=("b",))
     chip = cycles_chip.make_chip(network, [[("a", 0, 4)], [("b", 0, 4)]], lanes=[(4, 4), (4, 4)])
     assert (chip.period, chip.levels) == (2, 2)
-    # a works in phases 1 and 3, b in 2 and 4; timestep 1 brings 9 events of b to a.
-    quiet = 1 + 1 + 6
+    # a works in phases 1 and 3, b in 2 and 4; b's four events of timestep 0 come to a with the host's ten of timestep 1.
+    quiet = 1 + 1 + 8
     assert lengths(chip, network, [0, 0]) == [2, quiet, quiet, quiet, quiet]
-    busy = lengths(chip, network, [8, 8], {"b": {0: [0, 1, 2, 3]}})
-    # Phase 2: the host's events of timestep 1 pass in 1, 2, ... until b, which fires all four neurons, asks for the same output in
-    # 7: the host was served last, so b has 7 and the host its seventh event in 8, ...
-    assert busy[0] == 11 and busy[1] == 8 + 1 + 6 and busy[3] == 12 + 1 + 6
-    # ... b 9, host 10, then b 11 and 12: the tile's register is busy until 13, the first idle cycle is 14.
-    assert busy[2] == 15
+    busy = lengths(chip, network, [10, 10], {"b": {0: [0, 1, 2, 3]}})
+    report = predict(chip, network, *stimulus(network, [10, 10], {"b": {0: [0, 1, 2, 3]}}))
+    assert report.contended.tolist() == [[False, False, True, False, False]]
+    # Phase 2: the host's events of timestep 1 pass in 1, 2, ... 8 until b, which fires all four neurons, asks for the same output
+    # in 5 + 1 + 3 = 9: the host was served last, so b has 9 and the host its ninth event in 10, ...
+    assert busy[0] == 13 and busy[1] == 10 + 1 + 8 and busy[3] == 14 + 1 + 8
+    # ... b 11, host 12, then b 13 and 14: the tile's register is busy until 15, the first idle cycle is 16.
+    assert busy[2] == 17
 
 
 def test_arbiters_remember_across_phases_and_clips():
@@ -150,10 +153,10 @@ def test_a_mesh_costs_one_cycle_per_router():
                  cycles_chip.make_chip(network, [[("out", 2, 2)], [("out", 0, 2)]], lanes=[(2, 2)] * 2, mesh=(2, 1)))
     # One event reaches both tiles: two routers to the far one. Star: 4; each router adds a cycle.
     assert lengths(near, network, [1])[0] == 4 + 2
-    # A spike of neuron 0: at the encoder in 3 + 1 + 3 = 7, out of one router (two) in 8 (9), in the output register one cycle
+    # A spike of neuron 0: at the encoder in 5 + 1 + 3 = 9, out of one router (two) in 10 (11), in the output register one cycle
     # later, idle in the next.
-    assert lengths(near, network, [1], {"out": {0: [0]}})[1] == 8 + 3
-    assert lengths(far, network, [1], {"out": {0: [0]}})[1] == 9 + 3
+    assert lengths(near, network, [1], {"out": {0: [0]}})[1] == 10 + 3
+    assert lengths(far, network, [1], {"out": {0: [0]}})[1] == 11 + 3
 
 
 def test_a_fork_with_single_sources_never_waits():
@@ -176,7 +179,7 @@ def test_busy_and_idle_share_out_all_cycles():
     chip, network = one_tile(16, (4, 1))
     report = predict(chip, network, *stimulus(network, [3, 0], {}))
     # Phase 0: input register full in cycles 2 .. 4. Phases 1 and 2: busy from 1 to the cycle before finish.
-    assert report.busy.tolist() == [[3 + 2 * (4 * 4 + 4 + 4)]]
+    assert report.busy.tolist() == [[3 + 2 * (4 * 4 + 4 + 6)]]
     assert (report.busy + report.idle).tolist() == [report.total.tolist()]
 
 

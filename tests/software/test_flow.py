@@ -1,0 +1,119 @@
+"""Projects: what a build writes, and what is refused of one that was changed."""
+
+import json
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+import spikeloom
+from spikeloom.gen.plan import plan
+from spikeloom.software import flow
+from spikeloom.software.chip_picture import chip_picture
+from spikeloom.spec.arithmetic import Decay
+from spikeloom.spec.clips import Clips
+from spikeloom.spec.errors import CapacityError, FileFormatError, MismatchError, SpikeLoomError
+from spikeloom.spec.network import Model, Network, Population, Projection, Readout, Reset
+
+
+def network(hidden=12, name="net", seed=1) -> Network:
+    rng = np.random.default_rng(seed)
+    return Network(name=name, populations=(
+        Population(name="inp", size=6, model=Model.INPUT, payload_min=-1),
+        Population(name="hid", size=hidden, model=Model.LIF, decay=Decay(shift_a=3), reset=Reset.SUBTRACT, theta=9, v_bits=12),
+        Population(name="out", size=3, model=Model.LIF, decay=Decay(shift_a=2), theta=9, v_bits=12, readout=Readout.COUNT, labels=("a", "b", "c")),
+    ), projections=(
+        Projection(source="inp", target="hid", weights=rng.integers(-4, 8, (hidden, 6)), weight_bits=4),
+        Projection(source="hid", target="hid", weights=rng.integers(-4, 4, (hidden, hidden)), weight_bits=4, delay=1),
+        Projection(source="hid", target="out", weights=rng.integers(-4, 8, (3, hidden)), weight_bits=4),
+    ))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("project")
+    seen = []
+    result = spikeloom.compile(network(), folder, board="ulx3s_85f", lanes=4, progress=lambda done, total: seen.append((done, total)))
+    return folder, result, seen
+
+
+def test_a_build_writes_a_whole_project_and_reports_its_progress(project):
+    folder, result, seen = project
+    assert {p.name for p in folder.iterdir()} == {"chip.v", "chip.svg", "image.npz", "network.npz", "manifest.json", "report.md", "cosim"}
+    assert (result.tiles, result.lanes, result.fmax_mhz) == (2, 7, None)  # the readout's tile has as many lanes as neurons
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    report = (folder / "report.md").read_text()
+    assert "| luts |" in report and "chip.svg" in report and "hid" in report
+
+
+def test_two_builds_are_equal_to_the_byte(project, tmp_path):
+    folder, _, _ = project
+    spikeloom.compile(network(), tmp_path, board="ulx3s_85f", lanes=4)
+    for path in folder.rglob("*"):
+        if path.is_file() and "build" not in path.relative_to(folder).parts:
+            assert path.read_bytes() == (tmp_path / path.relative_to(folder)).read_bytes(), path
+
+
+def test_a_project_reads_back_as_it_was_planned(project):
+    folder, _, _ = project
+    chip, read, manifest = flow.read_project(folder)
+    assert chip == plan(network(), lanes=4, writable=True) and read.digest == network().digest and manifest["board"] == "ulx3s_85f"
+
+
+def _copy(project, tmp_path):
+    for path in project[0].iterdir():
+        if path.is_file():
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    return tmp_path
+
+
+@pytest.mark.parametrize("change, text", [
+    (lambda d: (d / "manifest.json").unlink(), "no manifest.json"),
+    (lambda d: (d / "manifest.json").write_text("{"), "is damaged"),
+    (lambda d: (d / "manifest.json").write_text("[]"), "is damaged"),
+    (lambda d: spikeloom.save(network(seed=2), d / "network.npz"), "is not the network that this project was built from"),
+    (lambda d: (d / "manifest.json").write_text((d / "manifest.json").read_text().replace('4,\n  "tiles": null', '8,\n  "tiles": null')),
+     "was planned by another version"),
+])
+def test_a_project_that_was_changed_is_refused(project, tmp_path, change, text):
+    folder = _copy(project, tmp_path)
+    change(folder)
+    with pytest.raises(FileFormatError, match=text):
+        flow.read_project(folder)
+
+
+def test_no_clips_prove_nothing(project):
+    with pytest.raises(MismatchError, match="no clips"):
+        spikeloom.cosim(project[0], Clips.from_dense(np.zeros((0, 3, 6), dtype=np.int64)))
+
+
+def test_an_unknown_board_lists_the_known(tmp_path):
+    with pytest.raises(SpikeLoomError, match="ulx3s_85f, generic"):
+        spikeloom.compile(network(), tmp_path, board="ulx4s")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_too_large_for_the_board_says_needed_available_and_what_would_fit(tmp_path):
+    rng = np.random.default_rng(1)
+    large = Network(name="large", populations=(
+        Population(name="inp", size=1000, model=Model.INPUT),
+        Population(name="hid", size=4000, model=Model.IF, theta=9, v_bits=16, output=True)),
+        projections=(Projection(source="inp", target="hid", weights=rng.integers(-4, 4, (4000, 1000))),))
+    with pytest.raises(CapacityError, match=r"needed and 208 available.*(would fit|would do)"):
+        spikeloom.compile(large, tmp_path, board="ulx3s_85f")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("tiles, fabric", [(None, "star"), (4, "star"), (5, "mesh")])
+def test_the_picture_has_a_box_for_every_tile(tiles, fabric):
+    chip = plan(network(), lanes=2, tiles=tiles, fabric=fabric)
+    text = chip_picture(chip)
+    ElementTree.fromstring(text)
+    assert text == chip_picture(chip)
+    assert all(f"tile {k}:" in text for k in range(len(chip.tiles))) and f"tile {len(chip.tiles)}:" not in text
+    assert text.count("<path d=\"M") - 1 >= len(chip.tiles)
+
+
+def test_the_manifest_is_json_with_sorted_sums(project):
+    manifest = json.loads((project[0] / "manifest.json").read_text())
+    assert set(manifest["sha256"]) == {"chip.v", "image.npz", "network.npz"} and len(manifest["plan_digest"]) == 64
