@@ -26,6 +26,7 @@ __all__ = ["read_clips"]
 
 MAX_CLIPS, MAX_STEPS, MAX_CHANNELS = 1 << 24, 1 << 20, 1 << 20
 MAX_CLIP_ENTRIES = 1 << 26  # steps times channels: a simulator holds whole clips
+MAX_ENTRIES = 1 << 32  # of all clips: beyond, a small file of few events would keep the simulator busy for hours
 PAYLOADS = (-256, 255)  # of the contract
 _MEMBERS = ("shape", "clip", "step", "channel", "payload", "sign", "label", "words", "x", "y", "labels")
 
@@ -84,6 +85,9 @@ def _bounded(path: Path, n_clips: int, n_steps: int, n_channels: int) -> None:
     if n_steps * n_channels > MAX_CLIP_ENTRIES:
         raise FileFormatError(f"{path}: a clip of {n_steps} steps and {n_channels} channels has {n_steps * n_channels} entries; "
                               f"at most {MAX_CLIP_ENTRIES} are possible. Cut the clips into shorter ones.")
+    if n_clips * n_steps * n_channels > MAX_ENTRIES:
+        raise FileFormatError(f"{path}: {n_clips} clips of {n_steps} steps and {n_channels} channels have {n_clips * n_steps * n_channels} entries; "
+                              f"at most {MAX_ENTRIES} are possible. Split the file.")
 
 
 def _labels(path: Path, labels: np.ndarray | None, words: np.ndarray | None, n_clips: int) -> tuple[np.ndarray | None, tuple[str, ...]]:

@@ -12,7 +12,7 @@ from ..boards import catalogue
 from ..boards.board import Board
 from ..gen.budget import check_fits
 from ..gen.check import check_chip
-from ..gen.emit import emit
+from ..gen.emit import emit, manifest
 from ..gen.pack import pack
 from ..gen.plan import plan
 from ..sim.scenario import Scenario, build_scenario
@@ -20,14 +20,14 @@ from ..sim.stimulus import random_clips
 from ..sim.testbench import write_testbench
 from ..spec.chip import ChipSpec
 from ..spec.clips import Clips
-from ..spec.errors import FileFormatError, MismatchError
+from ..spec.errors import FileFormatError, MismatchError, ToolError
 from ..spec.image import MemoryImage
 from ..spec.network import Network, Readout
 from .build_report import build_report
 from .chip_picture import chip_picture
 from .results import BuildResult, CosimResult
 
-__all__ = ["build", "compare", "plan_digest", "read_project"]
+__all__ = ["build", "compare", "plan_digest", "read_project", "verilog_changed"]
 
 OnProgress = Callable[[int, int], None]
 
@@ -44,6 +44,8 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
           progress: OnProgress | None = None) -> BuildResult:
     """See :func:`spikeloom.software.api.compile`."""
     target = catalogue.find(board)
+    if bitstream and target.platform is None:
+        raise ToolError(f"Bitstream for {target.name}: there is no flow to a bitstream for this board; leave --bitstream out, or name another board")
     total = 6 if bitstream else 4
     step = _steps(progress, total)
     options = {"lanes": lanes, "tiles": tiles, "fabric": fabric}
@@ -53,9 +55,9 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     if target.budget:
         check_fits(chip, target.budget, target.name)
     step()
-    manifest = emit(folder, chip, network, image)
-    manifest.update({"plan": options, "plan_digest": plan_digest(chip), "board": target.name})
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
+    described = emit(folder, chip, network, image)
+    described.update({"plan": options, "plan_digest": plan_digest(chip), "board": target.name})
+    (folder / "manifest.json").write_text(json.dumps(described, indent=1) + "\n")
     step()
     scenario = build_scenario(chip, network, random_clips(network, n_clips=_CARRIED_CLIPS, n_steps=_CARRIED_STEPS))
     write_testbench(folder / "cosim", scenario)
@@ -108,25 +110,39 @@ def _bitstream(board: Board, chip: ChipSpec, network: Network, image: MemoryImag
 
 
 def read_project(folder: Path) -> tuple[ChipSpec, Network, dict]:
-    """Plan, network and manifest of a generated project. Raises FileFormatError if it is none, or was changed by hand."""
+    """Plan, network and manifest of a generated project. Raises FileFormatError if it is none, or was changed by hand.
+
+    The Verilog may have been changed: that is what a co-simulation finds out. All that it is compared with may not.
+    """
     from ..spec.archive import load_network
 
     path = folder / "manifest.json"
     if not path.is_file():
         raise FileFormatError(f"{folder} is not a generated project: it has no manifest.json; make one with spikeloom build")
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        options = {name: manifest["plan"][name] for name in ("lanes", "tiles", "fabric")}
-        sums, name, expected = dict(manifest["sha256"]), str(manifest["name"]), manifest["plan_digest"]
-    except (ValueError, KeyError, TypeError, OSError) as error:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        options = {name: found["plan"][name] for name in ("lanes", "tiles", "fabric")}
+        sums, name, expected = dict(found["sha256"]), str(found["name"]), found["plan_digest"]
+        if not all(options[k] is None or (type(options[k]) is int and options[k] > 0) for k in ("lanes", "tiles")):
+            raise ValueError("lanes and tiles must be positive integers or null")
+        if options["fabric"] not in ("auto", "star", "mesh"):
+            raise ValueError("fabric must be auto, star or mesh")
+    except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
         raise FileFormatError(f"{path} is damaged ({type(error).__name__}: {error}); build the project again") from None
+    for file in ("network.npz", "image.npz"):
+        if not (folder / file).is_file() or hashlib.sha256((folder / file).read_bytes()).hexdigest() != sums.get(file):
+            raise FileFormatError(f"{folder / file} is missing, or not the one that this project was built with; build it again")
     network = load_network(folder / "network.npz")
-    if hashlib.sha256((folder / "network.npz").read_bytes()).hexdigest() != sums.get("network.npz"):
-        raise FileFormatError(f"{folder / 'network.npz'} is not the network that this project was built from; build it again")
     chip = plan(network, **options, writable=True, counters=False, name=name)
-    if plan_digest(chip) != expected:
+    if plan_digest(chip) != expected or any(found.get(key) != value for key, value in json.loads(json.dumps(manifest(chip, network))).items()):
         raise FileFormatError(f"{folder} was planned by another version of SpikeLoom, or its manifest was changed; build the project again")
-    return chip, network, manifest
+    return chip, network, found
+
+
+def verilog_changed(folder: Path, found: dict) -> bool:
+    """Whether the Verilog of a project is no longer what was generated."""
+    path = folder / found["top"]
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != found["sha256"].get("chip.v")
 
 
 def compare(folder: Path, clips: Clips | str | Path, *, limit: int | None = None, engine: str = "icarus",
@@ -135,7 +151,7 @@ def compare(folder: Path, clips: Clips | str | Path, *, limit: int | None = None
     from ..sim.engines import run
     from .clips import read_clips
 
-    chip, network, _ = read_project(folder)
+    chip, network, found = read_project(folder)
     if not isinstance(clips, Clips):
         clips = read_clips(clips, network, limit=limit)
     clips = clips.take(limit)
@@ -150,4 +166,5 @@ def compare(folder: Path, clips: Clips | str | Path, *, limit: int | None = None
         states_compared=report.states_compared, states_wrong=report.states_wrong + report.readouts_wrong,
         cycles_predicted=report.cycles_predicted, cycles_measured=report.cycles_measured, sops=report.sops, lanes=report.lanes,
         phases_wrong=report.phases_wrong, clips_flagged=report.clips_flagged, first_divergence=report.first_divergence,
-        words=tuple(labels[answer] if answer < len(labels) else str(answer) for answer in report.answers))
+        words=tuple(labels[answer] if answer < len(labels) else str(answer) for answer in report.answers),
+        verilog_changed=verilog_changed(folder, found))

@@ -37,7 +37,8 @@ class CosimResult:
     ----------
     clips : clips that were run.
     accuracy : share of the clips whose label is the hardware's answer, 0..1; None without labels.
-    spikes_compared, spikes_wrong : output events of either side, and those that the other side lacks.
+    spikes_compared, spikes_wrong : output events of either side, and those that the other side lacks. (What hidden neurons fire follows
+        from their membrane potentials, which are all compared.)
     states_compared, states_wrong : membrane potentials and readouts.
     cycles_predicted, cycles_measured : clock cycles over all phases.
     sops : synaptic operations over all clips.
@@ -45,6 +46,7 @@ class CosimResult:
     phases_wrong, clips_flagged : phases of another length than predicted; clips with an error flag raised.
     first_divergence : the earliest difference in words, or empty.
     words : the hardware's answer per clip, by its label or else its number.
+    verilog_changed : the Verilog that ran is not what was generated.
     """
 
     clips: int
@@ -61,6 +63,7 @@ class CosimResult:
     clips_flagged: int = 0
     first_divergence: str = ""
     words: tuple[str, ...] = ()
+    verilog_changed: bool = False
 
     @property
     def equal(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ...spec.errors import SpikeLoomError
 from .. import api
 from ..atomic import replace_directory
 from ..progress import Progress
@@ -16,6 +17,9 @@ from ..report import json_line, table
 from .arguments import add_json, positive
 
 __all__ = ["add_arguments", "run"]
+
+# What is in a folder that `build` and `cosim` wrote; it is replaced as a whole.
+_OURS = {"chip.v", "chip.svg", "image.npz", "network.npz", "manifest.json", "report.md", "cosim", "board", "build"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Builds into a new folder, which takes its place when complete."""
+    strange = {p.name for p in args.output.iterdir()} - _OURS if (args.output / "manifest.json").is_file() else set()
+    if strange:
+        raise SpikeLoomError(f"Cannot write the folder {args.output}: it holds {', '.join(sorted(strange)[:3])}, which SpikeLoom did not write and "
+                             "which would be lost; name a new or an empty folder.")
     network = api.load(args.network)
     with replace_directory(args.output, marker="manifest.json") as folder, Progress("build", quiet=args.json) as progress:
         result = api.compile(network, folder, board=args.board, lanes=args.lanes, tiles=args.tiles, fabric=args.fabric,

@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         print(json_line(result, ("clips", "accuracy", "spikes_compared", "spikes_wrong", "states_compared", "states_wrong",
                                  "cycles_predicted", "cycles_measured", "sops", "lanes")))
         return 0 if result.equal else 1
-    print(table([("spikes", result.spikes_compared, result.spikes_wrong),
+    print(table([("output spikes", result.spikes_compared, result.spikes_wrong),
                  ("states and readouts", result.states_compared, result.states_wrong),
                  ("cycles", result.cycles_predicted, abs(result.cycles_measured - result.cycles_predicted))],
                 ("what", "compared", "wrong")))

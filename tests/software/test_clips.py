@@ -92,6 +92,7 @@ def test_labels_follow_the_order_of_the_networks_words(events):
     ({"shape": np.array([3, 0, 5])}, "must be 1 to"),
     ({"shape": np.array([3, -4, 5])}, "must be 1 to"),
     ({"shape": np.array([3, 1 << 20, 1 << 20])}, "at most 67108864 are possible"),
+    ({"shape": np.array([1 << 24, 25, 20])}, "at most 4294967296 are possible"),
     ({"shape": np.array([3, 1 << 40, 5])}, "must be 1 to"),
     ({"clip": np.array([0, 2**64 - 1, 0], np.uint64)}, "far out of range"),
     ({"label": np.array([0, 1])}, r"labels of clips must be integers of shape \[3\]"),

@@ -67,11 +67,20 @@ def _copy(project, tmp_path):
     return tmp_path
 
 
+def _edit(folder, old, new):
+    text = (folder / "manifest.json").read_text()
+    assert old in text
+    (folder / "manifest.json").write_text(text.replace(old, new))
+
+
 @pytest.mark.parametrize("change, text", [
     (lambda d: (d / "manifest.json").unlink(), "no manifest.json"),
     (lambda d: (d / "manifest.json").write_text("{"), "is damaged"),
     (lambda d: (d / "manifest.json").write_text("[]"), "is damaged"),
-    (lambda d: spikeloom.save(network(seed=2), d / "network.npz"), "is not the network that this project was built from"),
+    (lambda d: spikeloom.save(network(seed=2), d / "network.npz"), "not the one that this project was built with"),
+    (lambda d: (d / "image.npz").write_bytes((d / "image.npz").read_bytes()[:300]), "not the one that this project was built with"),
+    (lambda d: _edit(d, '"period": 1', '"period": 2'), "its manifest was changed"),
+    (lambda d: _edit(d, '"lanes": 4,\n  "tiles": null', '"lanes": "abc",\n  "tiles": null'), "is damaged"),
     (lambda d: (d / "manifest.json").write_text((d / "manifest.json").read_text().replace('4,\n  "tiles": null', '8,\n  "tiles": null')),
      "was planned by another version"),
 ])
@@ -80,6 +89,20 @@ def test_a_project_that_was_changed_is_refused(project, tmp_path, change, text):
     change(folder)
     with pytest.raises(FileFormatError, match=text):
         flow.read_project(folder)
+
+
+def test_a_changed_verilog_is_run_and_said_to_be_changed(project, tmp_path):
+    folder = _copy(project, tmp_path)
+    _, _, found = flow.read_project(folder)
+    assert not flow.verilog_changed(folder, found)
+    (folder / "chip.v").write_text((folder / "chip.v").read_text() + "\n")
+    assert flow.verilog_changed(folder, flow.read_project(folder)[2])
+
+
+def test_a_board_without_a_flow_has_no_bitstream(tmp_path):
+    with pytest.raises(SpikeLoomError, match="no flow to a bitstream"):
+        spikeloom.compile(network(), tmp_path, board="generic", bitstream=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_clips_prove_nothing(project):
