@@ -64,7 +64,7 @@ def manifest(chip: ChipSpec, network: Network) -> dict:
     tiles = []
     for index, tile in enumerate(chip.tiles):
         tiles.append({
-            "index": index, "lanes": tile.lanes, "update_lanes": tile.update_lanes, "slots": tile.slots,
+            "index": index, "lanes": tile.lanes, "update_lanes": tile.update_lanes, "slots": tile.slots, "front_latency": tile.front_latency,
             "v_bits": max(g.update.v_bits for g in tile.groups), "weight_bits": tile.weight_bits,
             "accumulator_bits": tile.accumulator_bits, "theta_bits": tile.theta_bits, "bias_bits": tile.bias_bits,
             "memories": {str(kind): {"depth": depth, "width": width} for kind, (depth, width) in sorted(memory_words(chip, index).items())},
