@@ -1,8 +1,10 @@
 """Networks in files: one ``.npz`` without pickle, the same bytes for the same network.
 
 The archive is a plain zip of ``.npy`` members: ``header`` (the JSON text as bytes), ``population_<i>_theta`` and
-``population_<i>_bias`` (``[size], int64``) and ``projection_<j>_weights`` (``[target, source], int8``), so ``numpy.load``
-opens it too.
+``population_<i>_bias`` (``[size], int64``), further parameters of each neuron where a population has them, and
+``projection_<j>_weights`` (``[target, source], int8``; once for projections that share a matrix), so ``numpy.load`` opens it too.
+
+Format version 2 has the fields that version 1 has not; a network that needs none of them is written as version 1.
 
 A file is not trusted: sizes are checked in the directory of the zip before anything is unpacked, unpacking stops at the size that
 was announced, and every array must have the type and shape that the header calls for.
@@ -25,35 +27,52 @@ import numpy as np
 
 from .arithmetic import Decay, Rounding
 from .errors import FileFormatError, NetworkError
-from .network import MAX_NEURONS, MAX_POPULATIONS, MAX_SYNAPSES, Model, Network, Population, Projection, Readout, Reset
+from .network import MAX_NEURONS, MAX_POPULATIONS, MAX_SYNAPSES, Network, Population, Projection
+from .neuron import Gain, Kind, Model, Port, Readout, Refractory, Reset
 
 __all__ = ["FORMAT", "FORMAT_VERSION", "load_network", "network_bytes", "save_network"]
 
 FORMAT = "spikeloom-network"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _MAX_HEADER = 1 << 24
 _MAX_PROJECTIONS = 1 << 12
-_MAX_MEMBERS = 1 + 2 * MAX_POPULATIONS + _MAX_PROJECTIONS
+_MAX_MEMBERS = 1 + 9 * MAX_POPULATIONS + _MAX_PROJECTIONS
 _MAX_FILE = MAX_SYNAPSES + (1 << 28)  # weights, and room for the parameters of every neuron
-_MAX_DIRECTORY = 256 * _MAX_MEMBERS  # bytes; our entries take about 80
+_MAX_DIRECTORY = 200 * _MAX_MEMBERS  # bytes; our entries take about 80
 _NPY_OVERHEAD = 1 << 10
 _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold: no clock in the bytes
-_ENUMS: dict[str, type[enum.Enum]] = {"model": Model, "rounding": Rounding, "reset": Reset, "readout": Readout}
-_TYPES: dict[str, type] = {"name": str, "size": int, "payload_min": int, "payload_max": int, "v_bits": int, "guard_bits": int,
-                           "v_init": int, "output": bool, "source": str, "target": str, "weight_bits": int, "delay": int,
-                           "shift": int}
-
+_ENUMS: dict[str, type[enum.Enum]] = {"model": Model, "rounding": Rounding, "reset": Reset, "readout": Readout, "gain": Gain,
+                                      "refractory_mode": Refractory, "port": Port, "kind": Kind}
+# Fields of a header, and their types; those of the second table may be left out, and say version 2 where they are not.
+_POPULATION: dict[str, type] = {
+    "name": str, "size": int, "model": str, "payload_min": int, "payload_max": int, "decay": dict, "rounding": str, "reset": str,
+    "v_bits": int, "guard_bits": int, "readout": str, "output": bool, "labels": list}
+_POPULATION_2: dict[str, type] = {
+    "v_init": int, "current_decay": dict, "i_bits": int, "gain": str, "gate_shift": int, "adaptation_decay": dict, "a_bits": int,
+    "max_spikes": int, "refractory": int, "refractory_mode": str, "inhibition": int, "v_floor": int, "arrays": list}
+_PROJECTION: dict[str, type] = {"source": str, "target": str, "weight_bits": int, "delay": int, "shift": int}
+_PROJECTION_2: dict[str, type] = {"port": str, "codebook": list, "kind": str, "matrix": str}
+_ARRAYS = ("alpha", "beta", "classes", "gate_bias", "gate_table", "jump", "v_init")
+_MAX_GATE_TABLE = 1 << 12  # entries
 
 def network_bytes(network: Network) -> bytes:
     """The file of a network, deterministic."""
-    header = {"format": FORMAT, "format_version": FORMAT_VERSION, "name": network.name, "metadata": dict(network.metadata),
-              "populations": [p.header() for p in network.populations], "projections": [p.header() for p in network.projections]}
+    populations, projections = [p.header() for p in network.populations], [p.header() for p in network.projections]
+    # v_init is a field of version 1 as well, where all neurons share it.
+    later = [set(p) & set(_POPULATION_2) - {"v_init"} for p in populations] + [set(p) & set(_PROJECTION_2) for p in projections]
+    header = {"format": FORMAT, "format_version": 2 if any(later) else 1, "name": network.name, "metadata": dict(network.metadata),
+              "populations": populations, "projections": projections}
     members = {"header": np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)}
     for i, population in enumerate(network.populations):
         members[f"population_{i}_theta"] = np.asarray(population.theta, dtype="<i8")
         members[f"population_{i}_bias"] = np.asarray(population.bias, dtype="<i8")
+        for name, array in sorted(population.arrays.items()):
+            members[f"population_{i}_{name}"] = np.asarray(array, dtype="<i8")
+    shared: set[str] = set()
     for j, projection in enumerate(network.projections):
-        members[f"projection_{j}_weights"] = projection.weights
+        if not projection.matrix or projection.matrix not in shared:
+            members[f"projection_{j}_weights"] = projection.weights
+        shared.add(projection.matrix)
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name, array in members.items():
@@ -115,6 +134,7 @@ class _Reader:
         if len(entries) > _MAX_MEMBERS:
             raise self._error(f"{len(entries)} members; a network file has at most {_MAX_MEMBERS}")
         self._entries = {entry.filename: entry for entry in entries}
+        self._matrices: dict[str, np.ndarray] = {}
         if len(self._entries) != len(entries):
             raise self._error("a member occurs twice")
         total = sum(entry.file_size for entry in entries)
@@ -164,8 +184,8 @@ class _Reader:
         if not isinstance(header, dict) or header.get("format") != FORMAT:
             raise self._error(f"its header is not that of a network (format {FORMAT!r})")
         version = header.get("format_version")
-        if version != FORMAT_VERSION or isinstance(version, bool):
-            raise self._error(f"format version {version!r}; this SpikeLoom reads version {FORMAT_VERSION}: "
+        if version not in range(1, FORMAT_VERSION + 1) or isinstance(version, bool):
+            raise self._error(f"format version {version!r}; this SpikeLoom reads versions 1 to {FORMAT_VERSION}: "
                               "use the release that wrote it")
         known = {"format": str, "format_version": int, "name": str, "metadata": dict, "populations": list, "projections": list}
         self._fields("header", header, known)
@@ -174,50 +194,76 @@ class _Reader:
                 raise self._error(f"{len(header[what])} {what}; at most {limit} are possible")
         return header
 
-    def _fields(self, where: str, record: Any, known: dict[str, type]) -> None:
-        """Exactly the known fields, each of its type (a bool is no int)."""
+    def _fields(self, where: str, record: Any, known: dict[str, type], optional: dict[str, type] | None = None) -> None:
+        """Exactly the known fields, and any of the optional ones, each of its type (a bool is no int)."""
         if not isinstance(record, dict):
             raise self._error(f"{where}: a JSON object is needed, not {type(record).__name__}")
-        for problem, names in (("unknown", set(record) - set(known)), ("missing", set(known) - set(record))):
+        optional = optional or {}
+        for problem, names in (("unknown", set(record) - set(known) - set(optional)), ("missing", set(known) - set(record))):
             if names:
                 raise self._error(f"{where}: {problem} field {sorted(names)[0][:60]!r}")
-        for name, kind in known.items():
-            if type(record[name]) is not kind:
+        for name, kind in {**known, **optional}.items():
+            if name in record and type(record[name]) is not kind:
                 raise self._error(f"{where}: field {name!r} must be {kind.__name__}, not {type(record[name]).__name__}")
 
-    def _population(self, i: int, record: Any) -> Population:
-        where = f"population {i}"
-        names = [f.name for f in fields(Population) if f.name not in ("theta", "bias")]
-        kinds = {n: _TYPES.get(n, str if n in _ENUMS else dict if n == "decay" else list) for n in names}
-        self._fields(where, record, kinds)
-        values = dict(record)
+    def _enumerations(self, where: str, values: dict) -> None:
+        """Replace the names of members of enumerations by the members."""
         for name, kind in _ENUMS.items():
             try:
-                values[name] = kind(values[name])
+                if name in values:
+                    values[name] = kind(values[name])
             except ValueError:
                 known = ", ".join(str(m.value) for m in kind)
                 raise self._error(f"{where}: {name} {values[name][:60]!r} is unknown; known are {known}") from None
-        decay = values["decay"]
-        kinds = {f.name: int if decay.get(f.name) is not None else type(None) for f in fields(Decay)}
-        self._fields(f"{where}: decay", decay, kinds)
-        values["decay"] = Decay(**decay)
+
+    def _population(self, i: int, record: Any) -> Population:
+        where = f"population {i}"
+        self._fields(where, record, _POPULATION, _POPULATION_2)
+        values = dict(record)
+        self._enumerations(where, values)
+        for name in ("decay", "current_decay", "adaptation_decay"):
+            if name in values:
+                decay = values[name]
+                kinds = {f.name: int if decay.get(f.name) is not None else type(None) for f in fields(Decay)}
+                self._fields(f"{where}: {name}", decay, kinds)
+                values[name] = Decay(**decay)
         if not all(type(label) is str for label in values["labels"]):
             raise self._error(f"{where}: labels must be text")
         values["labels"] = tuple(values["labels"])
         if not 1 <= values["size"] <= MAX_NEURONS:
             raise self._error(f"{where}: size must be 1 to {MAX_NEURONS}, not {values['size']}")
-        for name in ("theta", "bias"):
-            values[name] = self._array(f"population_{i}_{name}", np.int64, (values["size"],))
+        arrays = values.pop("arrays", [])
+        if not all(type(name) is str for name in arrays) or len(set(arrays)) != len(arrays) or set(arrays) - set(_ARRAYS):
+            raise self._error(f"{where}: its arrays are {str(arrays)[:100]}; known are {', '.join(_ARRAYS)}, each once")
+        if ("v_init" in arrays) == ("v_init" in values):
+            raise self._error(f"{where}: v_init must be one integer or an array, not {'both' if 'v_init' in arrays else 'neither'}")
+        for name in ("theta", "bias", *arrays):
+            if name == "gate_table":
+                values[name] = self._array(f"population_{i}_{name}", np.int64, None, 8 * _MAX_GATE_TABLE)
+            else:
+                values[name] = self._array(f"population_{i}_{name}", np.int64, (values["size"],))
         return Population(**values)
 
     def _projection(self, j: int, record: Any, sizes: dict[str, int]) -> Projection:
         where = f"projection {j}"
-        self._fields(where, record, {f.name: _TYPES[f.name] for f in fields(Projection) if f.name != "weights"})
+        self._fields(where, record, _PROJECTION, _PROJECTION_2)
         for end in ("source", "target"):
             if record[end] not in sizes:
                 raise self._error(f"{where}: its {end} {record[end][:63]!r} is no population of this network")
-        shape = (sizes[record["target"]], sizes[record["source"]])
-        return Projection(weights=self._array(f"projection_{j}_weights", np.int8, shape), **record)
+        values = dict(record)
+        self._enumerations(where, values)
+        if "codebook" in values:
+            if not all(type(entry) is int and -128 <= entry <= 127 for entry in values["codebook"]):
+                raise self._error(f"{where}: a codebook holds integers of 8 bits")
+            values["codebook"] = tuple(values["codebook"])
+        shape, name = (sizes[record["target"]], sizes[record["source"]]), values.get("matrix", "")
+        weights = self._matrices.get(name) if name else None
+        if weights is None:
+            weights = self._array(f"projection_{j}_weights", np.int8, shape)
+            self._matrices[name] = weights
+        elif weights.shape != shape:
+            raise self._error(f"{where}: the matrix {name[:63]!r} has shape {list(weights.shape)}, and {list(shape)} is needed here")
+        return Projection(weights=weights, **values)
 
     def _array(self, name: str, dtype: type, shape: tuple[int, ...] | None, limit: int = 0) -> np.ndarray:
         """Unpack one member: ``shape`` exactly, or any one-dimensional shape of at most ``limit`` bytes."""

@@ -111,16 +111,23 @@ class Decay:
         """Bits by which intermediate values are wider than x."""
         return self.fraction_bits + 1 if self.fraction_bits is not None else 2
 
-    def apply(self, x, rounding: Rounding):
-        """Decay ``x`` (int or integer array) once."""
+    def apply(self, x, rounding: Rounding, factor=None):
+        """Decay ``x`` (int or integer array) once; ``factor`` replaces that of a multiplier (one per neuron, say)."""
         if self.factor is not None and self.fraction_bits is not None:
-            return round_shift(x * self.factor, self.fraction_bits, rounding)
+            return round_shift(x * (self.factor if factor is None else factor), self.fraction_bits, rounding)
         y = x
         if self.shift_a is not None:
             y = y - round_shift(x, self.shift_a, rounding)
         if self.shift_b is not None:
             y = y - round_shift(x, self.shift_b, rounding)
         return y
+
+    def complement(self, x, rounding: Rounding, factor=None):
+        """(1 - beta) * x: round_shift(x * (2**fraction_bits - factor), fraction_bits), or the sum of round_shift(x, shift); 0 for the identity."""
+        if self.factor is not None and self.fraction_bits is not None:
+            rest = (1 << self.fraction_bits) - (self.factor if factor is None else factor)
+            return round_shift(x * rest, self.fraction_bits, rounding)
+        return sum((round_shift(x, shift, rounding) for shift in (self.shift_a, self.shift_b) if shift is not None), x * 0)
 
     def bounds(self, low: int, high: int, rounding: Rounding) -> tuple[int, int]:
         """Smallest and largest value of :meth:`apply` over low..high.

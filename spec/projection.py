@@ -1,0 +1,123 @@
+"""All synapses from one population to another: weights, their format, and when and where they act."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from .errors import NetworkError
+from .neuron import Kind, Port
+
+__all__ = ["Projection"]
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
+_OPTIONAL = {"port": Port.CURRENT, "codebook": None, "kind": Kind.DENSE, "matrix": ""}  # not in the file where they are this
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Projection:
+    """All synapses from one population to another.
+
+    Parameters
+    ----------
+    source, target : names of populations.
+    weights : ``[target size, source size]``, signed integers, stored as int8.
+    weight_bits : width of a weight, two's complement, 2..8; 1: weights are -1 and +1. With a codebook it is the width of an index.
+    delay : timesteps between the spike and its effect; 0 acts in the same timestep (feed-forward), 1 or more otherwise.
+    shift : left shift of the weights into the accumulator, 0..12.
+    port : :class:`~spikeloom.spec.neuron.Port`, what the events do at the target.
+    codebook : the values that a weight can have, 2 to 16 integers of 8 bits, ascending; None where it can have any.
+    kind : :class:`~spikeloom.spec.neuron.Kind`: whether synapses of weight 0 exist.
+    matrix : projections that give the same name here have the same weights, and share their storage on a tile.
+    """
+
+    source: str
+    target: str
+    weights: np.ndarray
+    weight_bits: int = 8
+    delay: int = 0
+    shift: int = 0
+    port: Port = Port.CURRENT
+    codebook: tuple[int, ...] | None = None
+    kind: Kind = Kind.DENSE
+    matrix: str = ""
+
+    def __post_init__(self) -> None:
+        where = f"Projection {self.source} -> {self.target}"
+        weights = np.asarray(self.weights)
+        if weights.dtype.kind not in "iu" or weights.ndim != 2:
+            raise NetworkError(f"{where}: weights must be a matrix of integers, not {weights.dtype} of shape {weights.shape}")
+        if self.codebook is not None:
+            object.__setattr__(self, "codebook", _checked_codebook(self.codebook, where))
+            object.__setattr__(self, "weight_bits", (len(self.codebook or ()) - 1).bit_length())
+        elif self.weight_bits == 1:
+            object.__setattr__(self, "codebook", (-1, 1))
+        if not 1 <= self.weight_bits <= 8:
+            raise NetworkError(f"{where}: weight_bits must be 1 to 8, not {self.weight_bits}")
+        if self.codebook is not None:
+            known = np.isin(weights, self.codebook)
+            if not known.all():
+                post, pre = (int(k) for k in np.argwhere(~known)[0])
+                raise NetworkError(f"{where}: weight {weights[post, pre]} from neuron {pre} to neuron {post} is no entry of the codebook "
+                                   f"({', '.join(map(str, self.codebook))}); {int((~known).sum())} weights are not")
+        limit = 1 << ((8 if self.codebook is not None else self.weight_bits) - 1)
+        if weights.size and not -limit <= int(weights.min()) <= int(weights.max()) < limit:
+            raise NetworkError(f"{where}: weights {weights.min()}..{weights.max()} do not fit {self.weight_bits} bits "
+                               f"({-limit}..{limit - 1})")
+        if not 0 <= self.delay <= 63:
+            raise NetworkError(f"{where}: delay must be 0 to 63 timesteps, not {self.delay}")
+        if not 0 <= self.shift <= 12:
+            raise NetworkError(f"{where}: shift must be 0 to 12, not {self.shift}")
+        if self.matrix and not _NAME.fullmatch(self.matrix):
+            raise NetworkError(f"{where}: the name of a matrix is a letter, then letters, digits and underscores, at most 63 in all")
+        weights = np.array(weights, dtype=np.int8, order="C")
+        weights.flags.writeable = False
+        object.__setattr__(self, "weights", weights)
+
+    @classmethod
+    def from_indices(cls, *, codebook: Sequence[int], indices: np.ndarray, **others: Any) -> Projection:
+        """A projection whose weights are given as indices into a codebook, ``[target size, source size]``.
+
+        Raises NetworkError, with the first index that is out of range.
+        """
+        where = f"Projection {others.get('source')} -> {others.get('target')}"
+        book, indices = np.asarray(codebook), np.asarray(indices)
+        if indices.dtype.kind not in "iu" or indices.ndim != 2:
+            raise NetworkError(f"{where}: indices must be a matrix of integers, not {indices.dtype} of shape {indices.shape}")
+        wrong = np.argwhere((indices < 0) | (indices >= len(book)))
+        if len(wrong):
+            post, pre = (int(k) for k in wrong[0])
+            raise NetworkError(f"{where}: index {indices[post, pre]} from neuron {pre} to neuron {post} is out of range: the codebook has "
+                               f"{len(book)} entries, 0 to {len(book) - 1}; mend the index or add entries (16 at most)")
+        return cls(codebook=tuple(int(v) for v in book), weights=book[indices], **others)
+
+    @property
+    def synapses(self) -> int:
+        """How many synapses exist: all of a dense projection, those of other weights than 0 of a sparse one."""
+        return int(np.count_nonzero(self.weights)) if self.kind is Kind.SPARSE else self.weights.size
+
+    def header(self) -> dict:
+        """All fields but the weights, as JSON values; those that were added later only where they say something."""
+        out: dict = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name == "weights" or (f.name in _OPTIONAL and value == _OPTIONAL[f.name]):
+                continue
+            out[f.name] = value.value if isinstance(value, enum.Enum) else list(value) if isinstance(value, tuple) else value
+        return out
+
+
+def _checked_codebook(codebook: Sequence[int], where: str) -> tuple[int, ...]:
+    values = np.asarray(codebook)
+    if values.dtype.kind not in "iu" or values.ndim != 1 or not 2 <= len(values) <= 16:
+        raise NetworkError(f"{where}: a codebook has 2 to 16 integers, not {values.dtype} of shape {list(values.shape)}")
+    if int(values.min()) < -128 or int(values.max()) > 127:
+        raise NetworkError(f"{where}: entries of a codebook must be -128 to 127, not {values.min()}..{values.max()}")
+    if len(set(values.tolist())) != len(values):
+        raise NetworkError(f"{where}: an entry of the codebook {values.tolist()} occurs twice")
+    return tuple(sorted(values.tolist()))
