@@ -52,7 +52,7 @@ class Chip(wiring.Component):
             "spikes": Out(stream.Signature(spike_port_layout(chip))), "readouts": Out(stream.Signature(readout_port_layout(chip))),
             "status": Out(status),
             **{f"trace_{k}": Out(wiring.Signature(trace_layout(chip.tiles[k]))) for k in tiles},
-            **({f"counters_{k}": Out(counters_layout()) for k in tiles} if chip.counters else {}),
+            **({f"counters_{k}": Out(counters_layout(chip.tiles[k])) for k in tiles} if chip.counters else {}),
         })
 
     def elaborate(self, platform):
