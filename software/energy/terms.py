@@ -126,7 +126,7 @@ def event_terms(population: Population, counters: Counters, spike_reads: int) ->
     spike_reads : events that arrived, each once for all projections that it meets at the same time (weights of I and of Z, say).
     """
     sops, spikes = int(counters.sops.sum()), int(counters.spikes.sum())
-    multiplied = int(np.sum(getattr(counters, "multiplied", 0)))
+    multiplied = int(np.sum(getattr(counters, "multiplied", 0)))  # older counters have none: graded events then pass for plain ones
     if population.model is Model.INPUT:  # its events are written by whoever sends them
         return Terms()
     subtracts = population.reset in (Reset.SUBTRACT, Reset.SUBTRACT_BEFORE_DECAY)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from spikeloom.sim import golden
+from spikeloom.sim.counters import Counters
 from spikeloom.software import api
 from spikeloom.software.cli.main import main
 from spikeloom.software.energy import measure as measuring
@@ -253,12 +254,40 @@ def test_a_loop_through_two_populations_is_recurrent_and_inhibition_is_not() -> 
         assert ann.kind == "layer" and ann.energy["naive"] == T * ann_naive(25, NM65)
 
 
-def test_a_gated_layer_becomes_a_light_gru_of_as_many_weights() -> None:
-    gated = Population(name="h", size=N, model=Model.SPIKGRU, current_decay=MULTIPLY, theta=100, readout=Readout.COUNT, **GATE)
-    w_in, w_hid = np.ones((N, M), dtype=int), np.ones((N, N), dtype=int)
-    network = Network(name="gru", populations=(Population(name="x", size=M, model=Model.INPUT), gated), projections=tuple(
+def gated_network() -> Network:
+    rng = np.random.default_rng(9)
+    gated = Population(name="h", size=N, model=Model.SPIKGRU, current_decay=MULTIPLY, theta=60, bias=4, reset=Reset.SUBTRACT, readout=Readout.COUNT,
+                       gate_shift=4, **GATE)
+    w_in, w_hid = rng.integers(-8, 16, (N, M)), rng.integers(-8, 8, (N, N))
+    return Network(name="gru", populations=(Population(name="x", size=M, model=Model.INPUT), gated), projections=tuple(
         Projection(source=source, target="h", weights=w, delay=delay, port=port)
         for source, w, delay in (("x", w_in, 0), ("h", w_hid, 1)) for port in (Port.CURRENT, Port.GATE)))
+
+
+@pytest.mark.skipif("multiplied" not in {f.name for f in fields(Counters)}, reason="the golden model here does not run gated neurons yet")
+def test_a_run_of_a_gated_layer_costs_equation_4_15() -> None:
+    network = gated_network()
+    x = (np.random.default_rng(3).random((1, T, M)) < 0.2).astype(np.int8)
+    spikes = golden.run(network, x, record=True).spikes["h"]
+    waiting = np.count_nonzero(spikes[:, -1])  # fired and queued, but not read within the clip
+    assert spikes.any() and not spikes.all()
+    want = spikgru(n_in=M, n_hid=N, n_syn_in=M * N, n_syn_hid=N * N, s_in=x.mean(), s_hid=(np.count_nonzero(spikes) - waiting) / N / T, steps=T,
+                   constants=NM65)
+    assert measure(network, Clips.from_dense(x)).energy == pytest.approx(want + waiting * (NM65.ac + NM65.memory))
+
+
+@pytest.mark.skipif("multiplied" not in {f.name for f in fields(Counters)}, reason="the golden model here does not count graded events yet")
+def test_a_run_with_graded_inputs_multiplies_them() -> None:
+    network = recurrent_network()
+    network = replace(network, populations=(replace(network.populations[0], payload_max=3), *network.populations[1:]))
+    x = np.random.default_rng(3).integers(0, 4, (1, 20, 6))
+    h = measure(network, Clips.from_dense(x)).layers[0].terms
+    arrived = np.count_nonzero(x) + np.count_nonzero(x[:, :-3])
+    assert h.multiplies == 5 * arrived + 20 * 5 and h.accumulates + h.multiplies == h.synaptic_reads + 2 * 20 * 5 + h.spike_writes
+
+
+def test_a_gated_layer_becomes_a_light_gru_of_as_many_weights() -> None:
+    network = gated_network()
     ann = equivalent(network, "h", T, NM65, rnn=True)
     shape: dict[str, Any] = {"n_in": M, "n_hid": N, "n_syn": M * N + N * N, "steps": T, "constants": NM65}
     assert ann.kind == "light-gru" and ann.energy["ideal reuse"] == pytest.approx(light_gru_reuse(**shape))
