@@ -12,7 +12,7 @@ import numpy as np
 from ..spec.arithmetic import bits_signed, bits_unsigned
 from ..spec.chip import AxonEntry, ChipSpec, FlitSpec, GroupSpec, InputSpec, OutputSpec, ParameterSpec, TileSpec
 from ..spec.errors import CapacityError
-from ..spec.network import Model, Network, Population, Readout
+from ..spec.network import Model, Network, Population
 from ..spec.tile import MAIN, SIDE
 from .keys import Keys, assign_keys
 from .lists import PORTS, list_axons, port_of
@@ -148,8 +148,9 @@ def _outputs(network: Network, keys: Keys, timing: Schedule) -> tuple[OutputSpec
         numbers = [n for n, k in enumerate(keys.specs) if k.population == p.name]
         numbers.sort(key=lambda n: keys.specs[n].first)
         outputs.append(OutputSpec(population=p.name, size=p.size, level=timing.level[p.name], readout=p.readout, base=base,
-                                  value_bits=p.v_bits, keys=tuple(numbers)))
-        base += p.size if p.readout is not Readout.NONE else 0
+                                  value_bits=p.v_bits, keys=tuple(numbers), max_spikes=p.max_spikes,
+                                  classes=() if p.classes is None else tuple(p.classes.tolist())))
+        base += outputs[-1].n_values
     return tuple(outputs)
 
 

@@ -50,7 +50,10 @@ class InputSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class OutputSpec:
-    """An output population as the readout sees it; ``base`` is its first address in the readout memory."""
+    """An output population as the readout sees it; ``base`` is its first address in the readout memory.
+
+    ``classes`` is, of a VOTE, the class of each neuron (-1 for none); ``max_spikes`` the largest payload of its spikes.
+    """
 
     population: str
     size: int
@@ -59,11 +62,27 @@ class OutputSpec:
     value_bits: int
     base: int
     keys: tuple[int, ...]
+    classes: tuple[int, ...] = ()
+    max_spikes: int = 1
+
+    @property
+    def values(self) -> bool:
+        """Whether it is a population that sends v in each timestep: no spikes, and its readouts are signed."""
+        return self.readout in (Readout.LAST, Readout.SUM, Readout.MAX)
+
+    @property
+    def n_values(self) -> int:
+        """Values that READ gives of it: one per neuron or, of a VOTE, per class."""
+        if self.readout is Readout.NONE:
+            return 0
+        return max(self.classes) + 1 if self.readout is Readout.VOTE else self.size
 
     @property
     def readout_bits(self) -> int:
-        """Width of a readout value: 16 (unsigned) for counts, v_bits for last and max, v_bits + 16 for sums."""
-        return {Readout.NONE: 0, Readout.COUNT: 16, Readout.SUM: self.value_bits + 16}.get(self.readout, self.value_bits)
+        """Width of a readout value: 16 (unsigned) of spikes, v_bits for last and max, v_bits + 16 for sums."""
+        if not self.values:
+            return 0 if self.readout is Readout.NONE else 16
+        return self.value_bits + (16 if self.readout is Readout.SUM else 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,4 +161,4 @@ class ChipSpec:
     @property
     def n_readouts(self) -> int:
         """Words of the readout memory."""
-        return sum(o.size for o in self.outputs if o.readout is not Readout.NONE)
+        return sum(o.n_values for o in self.outputs)
