@@ -162,8 +162,6 @@ def run_clip(network, x, potentials=None, currents=None):
             sums = {port: [0] * p.size for port in Port}
             for q in network.incoming(name):
                 arrived = sent[q.source][t - q.delay] if t >= q.delay else []
-                source = network.population(q.source)
-                large = source.max_spikes > 1 or any(k not in (-1, 0, 1) for k in range(source.payload_min, source.payload_max + 1))
                 for pre, payload in enumerate(arrived):
                     if payload:
                         out["events"][name] += 1
@@ -171,7 +169,7 @@ def run_clip(network, x, potentials=None, currents=None):
                             if q.kind is Kind.DENSE or q.weights[post, pre] != 0:
                                 sums[q.port][post] += payload * int(q.weights[post, pre]) * 2**q.shift
                                 out["sops"][name] += 1
-                                out["multiplied"][name] += large
+                                out["multiplied"][name] += payload not in (-1, 1)
             for k, neuron in enumerate(neurons[name]):
                 neuron.step(sums[Port.CURRENT][k], sums[Port.GATE][k], sums[Port.BLOCK][k])
             out["potentials"][name].append([neuron.v for neuron in neurons[name]])
