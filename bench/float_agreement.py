@@ -13,8 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from float_layers import GATE_STEP, MODELS, STEP, Agreement, agreement, clips_for, random_layer, tabulated, to_network  # noqa: E402
-from float_models import FloatLayer  # noqa: E402
+from float_layers import GATE_STEP, MODELS, STEP, Agreement, agreement, clips_for, random_layer, tabulated, to_network
+from float_models import FloatLayer
 
 STATE_BITS = (8, 10, 12, 16, 20, 24)
 WEIGHT_BITS = tuple(range(2, 9))

@@ -54,7 +54,8 @@ def random_layer(name: str, seed: int, *, inputs: int = 40, size: int = 64, exac
         b=drawn(0.1 * spread, STEP, size), beta=factors(0.8, 0.95), alpha=factors(0.6, 0.8), rho=243 / 256,
         jump=0.25 if model == "alif" else 0.0, **options)
     if model == "spikgru":
-        layer = replace(layer, w_z=drawn(0.4, GATE_STEP, size, inputs), u_z=drawn(0.4, GATE_STEP, size, size), b_z=drawn(0.5, GATE_STEP, size, mean=1.0))
+        layer = replace(layer, w_z=drawn(0.4, GATE_STEP, size, inputs), u_z=drawn(0.4, GATE_STEP, size, size),
+                        b_z=drawn(0.5, GATE_STEP, size, mean=1.0))
     return layer
 
 

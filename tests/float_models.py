@@ -35,7 +35,8 @@ class FloatLayer:
     w, u, b : ``[n, m]``, ``[n, n]``, ``[n]``: input and recurrent weights and bias, of v (LIF, ALIF) or of i.
     w_z, u_z, b_z : the same of the gate (SpikGRU).
     alpha, beta, rho : ``[n]`` or a number: decay of i, of v, of the threshold's rise (ALIF).
-    theta, jump : threshold, and what a spike adds to it (ALIF).
+    theta, jump : threshold, ``[n]`` or a number, and what a spike adds to it (ALIF).
+    v_init : membrane at the start, ``[n]`` or a number.
     delay : timesteps from an input to its effect: 0 as printed for LIF (4.1), 1 as printed for Cuba-LIF and SpikGRU (4.3, 4.10).
     strict : fires at v > theta; else at v >= theta.
     max_spikes : more than 1: a neuron fires floor(v / theta) times, at most so often, and each takes a theta (Sinabs, Xylo).
@@ -53,8 +54,9 @@ class FloatLayer:
     alpha: np.ndarray | float = 0.0
     beta: np.ndarray | float = 0.0
     rho: np.ndarray | float = 0.0
-    theta: float = 1.0
+    theta: np.ndarray | float = 1.0
     jump: float = 0.0
+    v_init: np.ndarray | float = 0.0
     delay: int = 0
     strict: bool = False
     max_spikes: int = 1
@@ -65,10 +67,11 @@ class FloatLayer:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FloatRun:
-    """Spikes ``[N, T, n], int64``, membranes and thresholds ``[N, T, n], float64`` (of each timestep, when it is decided whether to fire)."""
+    """Spikes ``[N, T, n], int64``; membranes, currents and thresholds ``[N, T, n], float64``, of each timestep when it is decided whether to fire."""
 
     spikes: np.ndarray
     v: np.ndarray
+    i: np.ndarray
     threshold: np.ndarray
 
 
@@ -103,7 +106,7 @@ STEPS = {"lif": lif, "alif": lif, "cubalif": cubalif, "cubalif_unit": cubalif_un
 
 
 def run_layer(layer: FloatLayer, x: np.ndarray, *, forced: np.ndarray | None = None, step: Callable | None = None) -> FloatRun:
-    """Run clips ``[N, T, m]`` through the layer from rest.
+    """Run clips ``[N, T, m]`` through the layer; nobody fired before.
 
     Parameters
     ----------
@@ -117,9 +120,11 @@ def run_layer(layer: FloatLayer, x: np.ndarray, *, forced: np.ndarray | None = N
     drive, gate = x @ layer.w.T + layer.b, np.zeros(1)
     if layer.w_z is not None and layer.u_z is not None:
         gates = x @ layer.w_z.T + layer.b_z
-    v, i, rise, s = (np.zeros((clips, n)) for _ in range(4))
+    i, rise, s = (np.zeros((clips, n)) for _ in range(3))
+    v = i + layer.v_init
     since = np.full((clips, n), layer.refractory + 1)  # timesteps since the last spike
-    spikes, potentials, thresholds = np.zeros((clips, steps, n), np.int64), np.empty((clips, steps, n)), np.empty((clips, steps, n))
+    spikes = np.zeros((clips, steps, n), np.int64)
+    potentials, currents, thresholds = (np.empty((clips, steps, n)) for _ in range(3))
     for t in range(steps):
         if layer.w_z is not None and layer.u_z is not None:
             gate = gates[:, t] + s @ layer.u_z.T
@@ -134,7 +139,7 @@ def run_layer(layer: FloatLayer, x: np.ndarray, *, forced: np.ndarray | None = N
         else:
             fired = (v > threshold) if layer.strict else (v >= threshold)
         fired = np.where(quiet, 0, fired)
-        spikes[:, t], potentials[:, t], thresholds[:, t] = fired, v, threshold
+        spikes[:, t], potentials[:, t], currents[:, t], thresholds[:, t] = fired, v, i, threshold
         s = (fired if forced is None else forced[:, t]).astype(np.float64)
         since = np.where(s > 0, 1, since + 1)
-    return FloatRun(spikes=spikes, v=potentials, threshold=thresholds)
+    return FloatRun(spikes=spikes, v=potentials, i=currents, threshold=thresholds)
