@@ -5,9 +5,10 @@ NIR gives differential equations (Pedersen et al., "Neuromorphic intermediate re
     LIF       tau dv/dt = (v_leak - v) + r I
     Cuba-LIF  tau_syn di/dt = -i + w_in S        tau_mem dv/dt = (v_leak - v) + r i        fires at v > v_threshold
 
-What it leaves open is chosen here as Norse does: forward Euler with a step dt, v starts at v_leak, i before v, a spike reaches the next layer in the same step and
-its own layer one step later, and the reset follows the spike at once, to 0 or by v_threshold. In the terms of the contract: beta = 1 - dt / tau,
-the gains r dt / tau_mem and w_in dt / tau_syn in the weights, reset ``zero`` or ``subtract_before_decay``, theta = floor(threshold) + 1.
+What it leaves open is chosen here as Norse does: forward Euler with a step dt, v starts at v_leak, i before v, a spike reaches the next layer in the
+same step and its own layer one step later, and the reset follows the spike at once, to 0 or by v_threshold. In the contract's terms:
+beta = 1 - dt / tau, the gains r dt / tau_mem and w_in dt / tau_syn in the weights, reset ``zero`` or ``subtract_before_decay``, and theta =
+floor(threshold) + 1.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class IntegerGraph:
 
 
 def integer_graph(layers: list[FloatLayer], runs: list[FloatRun], reset: Reset) -> IntegerGraph:
-    """8 bit weights with one scale per neuron, decays of 12 fraction bits, states of 16 bits that hold what the float runs needed, and a quarter more."""
+    """8 bit weights with one scale per neuron, decays of 12 fraction bits, states of 16 bits that hold the float runs' range and a quarter more."""
     populations = [Population(name="x", size=layers[0].w.shape[1], model=Model.INPUT)]
     projections, units, scales = [], [], []
     for k, (layer, run) in enumerate(zip(layers, runs, strict=True)):
@@ -111,11 +112,13 @@ def integer_graph(layers: list[FloatLayer], runs: list[FloatRun], reset: Reset) 
             return np.rint(values / of).astype(np.int64)
 
         beta, alpha = integers(layer.beta, 2.0**-FRACTION_BITS), integers(layer.alpha, 2.0**-FRACTION_BITS)
-        current = {"current_decay": Decay(factor=int(alpha.max()), fraction_bits=FRACTION_BITS), "alpha": alpha, "i_bits": STATE_BITS}
+        fields: dict = {"model": Model.LIF} if layer.model == "lif" else {
+            "model": Model.CUBALIF, "alpha": alpha, "current_decay": Decay(factor=int(alpha.max()), fraction_bits=FRACTION_BITS),
+            "i_bits": STATE_BITS}
         populations.append(Population(
-            name=f"layer{k}", size=len(unit), model=Model.LIF if layer.model == "lif" else Model.CUBALIF, reset=reset,
+            name=f"layer{k}", size=len(unit), reset=reset, bias=integers(layer.b), v_init=integers(layer.v_init), v_bits=STATE_BITS,
             decay=Decay(factor=int(beta.max()), fraction_bits=FRACTION_BITS), beta=beta, theta=np.floor(layer.theta / unit).astype(np.int64) + 1,
-            bias=integers(layer.b), v_init=integers(layer.v_init), v_bits=STATE_BITS, guard_bits=guard, output=True, **(current if layer.model != "lif" else {})))
+            guard_bits=guard, output=True, **fields))
         projections += [Projection(source=source, target=f"layer{k}", weights=w, shift=shift, delay=delay) for w, shift, source, delay in
                         zip(q.weights, q.shifts, (populations[k].name, f"layer{k}"), (0, 1), strict=False)]
         units.append(unit)

@@ -1,8 +1,8 @@
 """Norse and snnTorch on a NIR graph: spikes of every layer, in their own float32.
 
-Norse loads the whole graph. It resets a LIF to 0 whatever it is told; a Cuba-LIF to 0 or by subtraction. snnTorch's importer (1.0.0) knows no graph with a
-loop, one dt and a reset to 0, so its neuron modules are used, with the parameters of the graph. Where v is still above the threshold after a reset by
-subtraction (or at the start), its next step compares v less the threshold: that is another reset than Norse's.
+Norse loads the whole graph. It resets a LIF to 0 whatever it is told; a Cuba-LIF to 0 or by subtraction. snnTorch's importer (1.0.0) knows no graph
+with a loop, one dt and a reset to 0, so its neuron modules are used, with the parameters of the graph. Where v is still above the threshold after a
+reset by subtraction (or at the start), its next step compares v less the threshold: that is another reset than Norse's.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ BRAILLE, LIF, TWO = "braille_noDelay_noBias_subtract.nir", "lif_norse.nir", "two
 GRAPHS = {"braille": (BRAILLE, 1e-4, 0.1, 256), "lif": (LIF, 1e-4, 0.1, 1000), "two": (TWO, 1e-4, 0.3, 1000), "two, dt 1 ms": (TWO, 1e-3, 0.3, 1000)}
 CASES = [(name, reset) for name in GRAPHS for reset in (SUBTRACT, ZERO)]
 # Norse resets LIF to 0 only; snnTorch's reset by subtraction, and its start above a threshold, are others (nir_simulators.py).
-COMPARED = [("norse", "braille", SUBTRACT), ("norse", "braille", ZERO), ("norse", "lif", ZERO), ("norse", "two", ZERO), ("norse", "two, dt 1 ms", ZERO),
-            ("snntorch", "braille", ZERO), ("snntorch", "lif", SUBTRACT), ("snntorch", "lif", ZERO)]
+COMPARED = [("norse", "braille", SUBTRACT), ("norse", "braille", ZERO), ("norse", "lif", ZERO), ("norse", "two", ZERO),
+            ("norse", "two, dt 1 ms", ZERO), ("snntorch", "braille", ZERO), ("snntorch", "lif", SUBTRACT), ("snntorch", "lif", ZERO)]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -169,7 +169,7 @@ def test_the_weights_matter_in_the_bound(case):
     assert judge(c, as_stored(c.layers, c.graph), golden.run(network, c.x, record=True))["outside"]
 
 
-# Four simulators recorded input, v after the reset, and spikes of lif_norse.nir. What each of them computes, as decay and gain of one step of dt / tau = 0.04.
+# Four simulators recorded input, v after the reset, and spikes of lif_norse.nir. What each of them computes, as decay and gain; dt / tau is 0.04.
 TRACES = {"norse": (0.96, 0.04, ZERO), "snntorch": (0.96, 0.04, ZERO), "sinabs": (np.exp(-0.04), 0.04, SUBTRACT),
           "exact": (np.exp(-0.04), 1 - np.exp(-0.04), SUBTRACT)}
 
