@@ -5,7 +5,8 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from ..spec.chip import ChipSpec
+from ..spec.arithmetic import bits_unsigned
+from ..spec.chip import ChipSpec, KeySpec, OutputSpec
 from ..spec.network import Readout
 from .flit import flit_layout
 
@@ -13,24 +14,39 @@ __all__ = ["OutputPort", "readout_port_layout", "spike_port_layout"]
 
 
 def spike_port_layout(chip: ChipSpec) -> data.StructLayout:
-    """{population, neuron, timestep} of the ``spikes`` stream; ``timestep`` is modulo 2**16 since RESET."""
+    """{population, neuron, timestep} of the ``spikes`` stream; ``timestep`` is modulo 2**16 since RESET.
+
+    Where neurons of an output may fire more than once in a timestep there is a ``payload`` as well: how often this one did.
+    """
+    payload = {"payload": unsigned(_payload_bits(chip))} if _payload_bits(chip) else {}
     return data.StructLayout({"population": unsigned(ceil_log2(len(chip.outputs))),
-                              "neuron": unsigned(max(ceil_log2(max(o.size for o in chip.outputs)), 1)), "timestep": 16})
+                              "neuron": unsigned(max(ceil_log2(max(o.size for o in chip.outputs)), 1)), "timestep": 16, **payload})
 
 
 def readout_port_layout(chip: ChipSpec) -> data.StructLayout:
-    """{population, neuron, value, last} of the ``readouts`` stream; ``value`` is signed and as wide as the widest readout."""
-    bits = max(max(o.readout_bits + (o.readout is Readout.COUNT) for o in chip.outputs), 1)
-    return data.StructLayout({"population": unsigned(ceil_log2(len(chip.outputs))),
-                              "neuron": unsigned(max(ceil_log2(max(o.size for o in chip.outputs)), 1)), "value": signed(bits), "last": 1})
+    """{population, neuron, value, last} of the ``readouts`` stream; ``value`` is signed and as wide as the widest readout.
+
+    ``neuron`` is the class where the readout is a VOTE.
+    """
+    bits = max(max(o.readout_bits + (o.n_values > 0 and not o.values) for o in chip.outputs), 1)
+    most = max(o.n_values or o.size for o in chip.outputs)
+    return data.StructLayout({"population": unsigned(ceil_log2(len(chip.outputs))), "neuron": unsigned(max(ceil_log2(most), 1)),
+                              "value": signed(bits), "last": 1})
+
+
+def _payload_bits(chip: ChipSpec, readouts: tuple[Readout, ...] = tuple(Readout)) -> int:
+    """Width of the payload of spikes of the outputs with one of these readouts; 0 where it is always 1."""
+    most = max((o.max_spikes for o in chip.outputs if o.readout in readouts), default=1)
+    return bits_unsigned(most) if most > 1 else 0
 
 
 class OutputPort(wiring.Component):
     """Takes a flit per cycle (spikes: as fast as the host takes them) into a register, and treats it in the cycle after.
 
-    A spike goes to ``spikes`` and, with the COUNT readout, to its counter; a value of an LI population to its accumulator only. Counts saturate
-    at 2**16 - 1, sums at v_bits + 16 bits. ``read`` streams all accumulators out, population by population; ``clear`` sets them to
-    their start in one cycle each.
+    A spike goes to ``spikes`` and to the accumulator of its neuron (COUNT, FIRST) or of its neuron's class (VOTE; no class, no accumulator);
+    a value of an LI population to its accumulator only. Counts and votes add the payload and saturate at 2**16 - 1, sums at v_bits + 16 bits; FIRST
+    keeps the timestep of the first spike, at most 2**16 - 2. ``read`` streams all accumulators out, population by population, one per
+    cycle if they are taken; ``clear`` sets them to their start in one cycle each.
 
     Members
     -------
@@ -58,34 +74,47 @@ class OutputPort(wiring.Component):
             m.d.sync += [held.eq(self.flits.valid), flit.eq(self.flits.payload)]
 
         times = [Signal(16, name=f"timestep_{k}") for k in range(len(outputs))]
-        for time, output in zip(times, outputs, strict=True):
+        late = {k: Signal(name=f"late_{k}") for k, o in enumerate(outputs) if o.readout is Readout.FIRST}  # timestep 2**16 - 2 is over
+        for k, (time, output) in enumerate(zip(times, outputs, strict=True)):
             with m.If(self.clear):
                 m.d.sync += time.eq(0)
+                if k in late:
+                    m.d.sync += late[k].eq(0)
             with m.Elif(self.finish & self.active[output.level - 1]):
                 m.d.sync += time.eq(time + 1)
+                if k in late:
+                    m.d.sync += late[k].eq(late[k] | (time == _NEVER - 1))
 
         # Whose flit it is: the key says which population and which slice of it.
         population, neuron, place = Signal(ceil_log2(len(outputs))), Signal.like(self.spikes.payload.neuron), Signal(range(max(chip.n_readouts, 1)))
         is_spike, operation = Signal(), Signal(range(len(_OPERATIONS)))
+        when = Signal(16)  # FIRST: what a first spike now is worth
         with m.Switch(flit.key):
             for index, output in enumerate(outputs):
                 for key in output.keys:
                     first = chip.keys[key].first
                     with m.Case(key):
                         m.d.comb += [population.eq(index), neuron.eq(flit.neuron + first), place.eq(flit.neuron + first + output.base),
-                                     is_spike.eq(int(output.readout in (Readout.NONE, Readout.COUNT))),
-                                     operation.eq(_OPERATIONS.index(output.readout))]
+                                     is_spike.eq(int(not output.values))]
+                        if output.readout is Readout.VOTE:
+                            _to_class(m, flit.neuron, output, chip.keys[key], place, operation)
+                        else:
+                            m.d.comb += operation.eq(_OPERATIONS.index(output.readout))
+                        if index in late:
+                            m.d.comb += when.eq(Mux(late[index], _NEVER - 1, times[index]))
         m.d.comb += [
             self.spikes.valid.eq(held & is_spike), self.spikes.payload.population.eq(population), self.spikes.payload.neuron.eq(neuron),
             self.spikes.payload.timestep.eq(Array(times)[population] if len(times) > 1 else times[0]),
             leaves.eq(held & (~is_spike | self.spikes.ready)),
         ]
-        clearing = self._accumulate(m, place, operation, flit, leaves) if chip.n_readouts else Const(0)
+        if _payload_bits(chip):
+            m.d.comb += self.spikes.payload.payload.eq(flit.payload)
+        clearing = self._accumulate(m, place, operation, flit, when, leaves) if chip.n_readouts else Const(0)
         m.d.comb += self.busy.eq(held | clearing)
         return m
 
-    def _accumulate(self, m, place, operation, flit, treated):
-        """Readout memory: one accumulator per neuron with a readout."""
+    def _accumulate(self, m, place, operation, flit, when, treated):
+        """Readout memory: one accumulator per neuron (or class) with a readout."""
         chip = self._chip
         outputs = [(index, o) for index, o in enumerate(chip.outputs) if o.readout is not Readout.NONE]
         value = self.readouts.payload.value
@@ -96,15 +125,23 @@ class OutputPort(wiring.Component):
         # number runs through the memory, for clearing and for reading; which population it is in follows from its bounds.
         new, start_value, old = Signal.like(value), Signal.like(value), port.data
         for index, output in outputs:
-            with m.If((number >= output.base) & (number < output.base + output.size)):
+            with m.If((number >= output.base) & (number < output.base + output.n_values)):
                 m.d.comb += [self.readouts.payload.population.eq(index), self.readouts.payload.neuron.eq(number - output.base)]
                 if output.readout is Readout.MAX:
                     m.d.comb += start_value.eq(-(1 << (output.value_bits - 1)))
+                elif output.readout is Readout.FIRST:
+                    m.d.comb += start_value.eq(_NEVER)
+        counted = _payload_bits(chip, (Readout.COUNT, Readout.VOTE))
         with m.Switch(operation):
-            for readout in dict.fromkeys(o.readout for _, o in outputs):
+            for readout in dict.fromkeys(_counts(o.readout) for _, o in outputs):
                 with m.Case(_OPERATIONS.index(readout)):
-                    if readout is Readout.COUNT:
+                    if readout is Readout.COUNT and counted:
+                        amount, count = Signal(counted), Signal(17)
+                        m.d.comb += [amount.eq(flit.payload), count.eq(old[:16] + amount), new.eq(Mux(count[16], 0xFFFF, count))]
+                    elif readout is Readout.COUNT:
                         m.d.comb += new.eq(Mux(old == 0xFFFF, old, old + 1))
+                    elif readout is Readout.FIRST:
+                        m.d.comb += new.eq(Mux(old == _NEVER, when, old))
                     elif readout is Readout.LAST:
                         m.d.comb += new.eq(flit.payload)
                     elif readout is Readout.MAX:
@@ -135,4 +172,20 @@ class OutputPort(wiring.Component):
         return clearing
 
 
-_OPERATIONS = (Readout.NONE, Readout.COUNT, Readout.LAST, Readout.SUM, Readout.MAX)
+def _to_class(m, neuron, output: OutputSpec, key: KeySpec, place, operation):
+    """The constant table of a VOTE, for the neurons of one key: the place of the neuron's class; without one it is not counted."""
+    with m.Switch(neuron):
+        for number in range(output.n_values):
+            voters = [n for n in range(key.size) if output.classes[key.first + n] == number]
+            if voters:
+                with m.Case(*voters):
+                    m.d.comb += [place.eq(output.base + number), operation.eq(_OPERATIONS.index(Readout.COUNT))]
+
+
+def _counts(readout: Readout) -> Readout:
+    """What a readout does to its accumulator: a VOTE counts."""
+    return Readout.COUNT if readout is Readout.VOTE else readout
+
+
+_NEVER = 0xFFFF  # FIRST: no spike yet
+_OPERATIONS = (Readout.NONE, Readout.COUNT, Readout.LAST, Readout.SUM, Readout.MAX, Readout.FIRST)

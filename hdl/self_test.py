@@ -6,7 +6,7 @@ from amaranth.lib.wiring import Out
 
 from ..spec.chip import ChipSpec
 from ..spec.image import MemoryImage
-from ..spec.signature import READOUT_MARK
+from ..spec.signature import PAYLOAD_SHIFT, READOUT_MARK
 from .host_port import event_port_layout
 from .sequencer import Command, control_layout
 from .top import Chip
@@ -45,7 +45,7 @@ class SelfTest(wiring.Component):
     Members
     -------
     passed : the last run was right. failed : some run since power-up was wrong (stays).
-    toggle : changes with every run. winner : index of the largest readout of the last run (lowest if equal), modulo 16.
+    toggle : changes with every run. winner : index of the chip's answer to the last run, modulo 16; 0 if no population has readouts.
     """
 
     def __init__(self, chip: ChipSpec, image: MemoryImage, program: list[int], expected: int):
@@ -80,24 +80,25 @@ class SelfTest(wiring.Component):
         total, spike_hash, readout_hash = Signal(32), Signal(32), Signal(32)
         m.d.comb += [
             value.eq(readout.value),
-            spike_word.eq((spike.timestep << 16) ^ (spike.population << 12) ^ spike.neuron),
+            spike_word.eq(_spike_word(spike)),
             readout_word.eq(value.as_unsigned() ^ (readout.neuron << 16) ^ (readout.population << 28) ^ READOUT_MARK),
         ]
         # One register before the sum keeps the hash out of the path of the adder.
         m.d.sync += [spike_hash.eq(Mux(chip.spikes.valid, _mix(m, spike_word, "spike"), 0)),
                      readout_hash.eq(Mux(chip.readouts.valid, _mix(m, readout_word, "readout"), 0)),
                      total.eq(total + spike_hash + readout_hash)]
-        best, best_number, number = Signal.like(readout.value), Signal(4), Signal(range(self._chip.n_readouts + 1))
-        with m.If(chip.readouts.valid):
-            m.d.sync += number.eq(number + 1)
-            with m.If((number == 0) | (readout.value > best)):
-                m.d.sync += [best.eq(readout.value), best_number.eq(number)]
         # RESET is taken when READ is over, two cycles or more behind the last readout: the signature is complete.
         with m.If(control.valid & control.ready & (control.payload.command == Command.RESET)):
             right = (total == self._expected) & (chip.status.errors.as_value() == 0)
             m.d.sync += [self.passed.eq(right), self.failed.eq(self.failed | ~right), self.toggle.eq(~self.toggle), total.eq(0),
-                         self.winner.eq(best_number), number.eq(0)]
+                         self.winner.eq(chip.answer.index if self._chip.n_readouts else 0)]
         return m
+
+
+def _spike_word(spike):
+    """One of :func:`spikeloom.spec.signature.spike_words` in gates."""
+    word = (spike.timestep << 16) ^ (spike.population << 12) ^ spike.neuron
+    return word ^ (spike.payload ^ 1) << PAYLOAD_SHIFT if "payload" in spike.shape().members else word
 
 
 def _mix(m, word, name):

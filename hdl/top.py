@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..spec.chip import ChipSpec
 from ..spec.image import MemoryImage
+from .answer import Answer, answer_fields
 from .config_port import ConfigPort, config_layout
 from .core import Core
 from .host_port import HostPort, event_port_layout, rejected_layout
@@ -37,6 +38,7 @@ class Chip(wiring.Component):
     spikes, readouts : streams to the host.
     status : ``start``, ``finish`` (first and last cycle of a phase), ``busy`` (a timestep or a command is under way), ``errors``
         (:func:`errors_layout`, until reset), ``rejected`` (:func:`~spikeloom.hdl.host_port.rejected_layout`).
+    answer : ``valid``, ``index``, ``confidence`` of the last READ (:mod:`~spikeloom.hdl.answer`), if a population has readouts.
     trace_0, ... : per tile, each membrane potential as it is computed. Unconnected, they cost nothing.
     counters_0, ... : per tile, if ``chip.counters``.
     """
@@ -51,8 +53,9 @@ class Chip(wiring.Component):
             **({"config": In(stream.Signature(config_layout()))} if chip.writable else {}),
             "spikes": Out(stream.Signature(spike_port_layout(chip))), "readouts": Out(stream.Signature(readout_port_layout(chip))),
             "status": Out(status),
+            **({"answer": Out(wiring.Signature({name: Out(width) for name, width in answer_fields(chip).items()}))} if answer_fields(chip) else {}),
             **{f"trace_{k}": Out(wiring.Signature(trace_layout(chip.tiles[k]))) for k in tiles},
-            **({f"counters_{k}": Out(counters_layout()) for k in tiles} if chip.counters else {}),
+            **({f"counters_{k}": Out(counters_layout(chip.tiles[k])) for k in tiles} if chip.counters else {}),
         })
 
     def elaborate(self, platform):
@@ -67,6 +70,11 @@ class Chip(wiring.Component):
         connect(m, core.o, output.flits)
         connect(m, output.spikes, flipped(self.spikes))
         connect(m, output.readouts, flipped(self.readouts))
+        if answer_fields(chip):
+            m.submodules.answer = answer = Answer(chip)
+            m.d.comb += [answer.taken.eq(output.readouts.valid & output.readouts.ready), answer.word.eq(output.readouts.payload),
+                         answer.renew.eq(output.read | output.clear)]
+            m.d.comb += [getattr(self.answer, name).eq(getattr(answer, name)) for name in answer_fields(chip)]
         config_error = 0
         if chip.writable:
             m.submodules.config = config = ConfigPort(chip)

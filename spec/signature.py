@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["READOUT_MARK", "mix", "readout_words", "signature", "spike_words"]
+__all__ = ["PAYLOAD_SHIFT", "READOUT_MARK", "mix", "readout_words", "signature", "spike_words"]
 
 _MASK = 0xFFFFFFFF
 READOUT_MARK = 0x5BD1E995  # tells a readout's word from a spike's
+PAYLOAD_SHIFT = 24  # place of a spike's payload in its word
 
 
 def mix(words: np.ndarray) -> np.ndarray:
@@ -21,10 +22,11 @@ def mix(words: np.ndarray) -> np.ndarray:
     return words ^ (words << np.uint64(5)) & np.uint64(_MASK)
 
 
-def spike_words(population, neuron, timestep) -> np.ndarray:
-    """One word per output event."""
-    population, neuron, timestep = (np.asarray(a, dtype=np.uint64) for a in (population, neuron, timestep))
-    return ((timestep & np.uint64(0xFFFF)) << np.uint64(16)) ^ (population << np.uint64(12)) ^ neuron
+def spike_words(population, neuron, timestep, payload=1) -> np.ndarray:
+    """One word per output event; the payload is 1..255, and 1 leaves the word as it is without."""
+    population, neuron, timestep, payload = (np.asarray(a, dtype=np.uint64) for a in (population, neuron, timestep, payload))
+    return (((timestep & np.uint64(0xFFFF)) << np.uint64(16)) ^ (population << np.uint64(12)) ^ neuron
+            ^ ((payload ^ np.uint64(1)) << np.uint64(PAYLOAD_SHIFT)))
 
 
 def readout_words(population, neuron, value) -> np.ndarray:

@@ -1,124 +1,51 @@
-"""OutputPort: spikes to the host, and counts, last values, sums and maxima, with everything waiting at random."""
+"""OutputPort: spikes to the host, and every readout, with everything waiting at random."""
 
 from __future__ import annotations
 
 import random
 
-import numpy as np
 import pytest
 
-from spikeloom.gen.plan import plan
 from spikeloom.hdl import readout as readout_module
-from spikeloom.hdl.readout import OutputPort
-from spikeloom.spec.arithmetic import Decay
-from spikeloom.spec.network import Model, Network, Population, Projection, Readout
+from spikeloom.hdl.readout import OutputPort, spike_port_layout
 
-from .harness import collector, driver, monitor, simulate, waits
-
-KINDS = {"none": Readout.NONE, "count": Readout.COUNT, "last": Readout.LAST, "sum": Readout.SUM, "wide": Readout.SUM, "max": Readout.MAX}
-BITS = {"last": 9, "sum": 6, "wide": 12, "max": 8}
+from .harness import put, simulate
+from .output_port import ALL, ONE, accumulate, event, flits_of, make, run, spikes_of, strobe
 
 
-def make(*names, sizes=(5, 4, 3, 6, 2, 3), tiles=None):
-    """A chip with these outputs, each on its own level 1, on several tiles so that populations are cut into slices."""
-    populations = [Population(name="x", size=2, model=Model.INPUT)]
-    for name, size in zip(names, sizes):
-        kind = KINDS[name]
-        values = {"model": Model.LI, "v_bits": BITS[name], "decay": Decay(shift_a=1)} if name in BITS else {"model": Model.IF, "v_bits": 8}
-        populations.append(Population(name=name, size=size, readout=kind, output=True, **values))
-    projections = [Projection(source="x", target=n, weights=np.ones((s, 2), dtype=int)) for n, s in zip(names, sizes)]
-    return plan(Network(name="outs", populations=tuple(populations), projections=tuple(projections)), lanes=2, tiles=tiles)
-
-
-def flits_of(chip, rng, count):
-    """Random events of the outputs: the flit, (output, neuron, value or None)."""
-    sent = []
-    for _ in range(count):
-        number = rng.randrange(len(chip.outputs))
-        output = chip.outputs[number]
-        key = rng.choice(output.keys)
-        neuron, bits = rng.randrange(chip.keys[key].size), output.value_bits
-        value = rng.choice((-(1 << bits - 1), (1 << bits - 1) - 1, rng.randint(-9, 9))) if output.population in BITS else None
-        sent.append(({"key": key, "neuron": neuron, "time": 0, "payload": value if value is not None else 1 if chip.flit.payload_bits else 0},
-                     (number, chip.keys[key].first + neuron, value)))
-    return sent
-
-
-def accumulate(chip, sent):
-    """What READ must give: (output, neuron, value, last)."""
-    held = {}
-    for number, o in enumerate(chip.outputs):
-        for n in range(o.size if o.readout is not Readout.NONE else 0):
-            held[number, n] = -(1 << o.value_bits - 1) if o.readout is Readout.MAX else 0
-    for _, (number, neuron, value) in sent:
-        o = chip.outputs[number]
-        old, limit = held.get((number, neuron)), 1 << o.value_bits + 15
-        if o.readout is Readout.COUNT:
-            held[number, neuron] = min(old + 1, 0xFFFF)
-        elif o.readout is Readout.LAST:
-            held[number, neuron] = value
-        elif o.readout is Readout.MAX:
-            held[number, neuron] = max(old, value)
-        elif o.readout is Readout.SUM:
-            held[number, neuron] = max(min(old + value, limit - 1), -limit)
-    return [(*key, value, k == len(held) - 1) for k, (key, value) in enumerate(held.items())]
-
-
-def run(chip, sent, seed=0, wait=0, rounds=1, preset=None):
-    """Clear, send, read; all streams wait up to ``wait`` cycles. Returns spikes, readouts per round, and the cycles between."""
-    dut, rng, spikes, words, taken, timing = OutputPort(chip), random.Random(seed), [], [], [], {}
-
-    async def strobe(ctx, signal):
-        ctx.set(signal, 1)
-        await ctx.tick()
-        ctx.set(signal, 0)
-
-    async def bench(ctx):
-        await strobe(ctx, dut.clear)
-        cycles = 0
-        while ctx.get(dut.busy):
-            await ctx.tick()
-            cycles += 1
-        timing["clear"] = cycles
-        if preset is not None:
-            preset(ctx)
-        for _ in range(rounds):
-            await driver(dut.flits, [flit for flit, _ in sent], waits(rng, len(sent), wait))(ctx)
-            while ctx.get(dut.busy):
-                await ctx.tick()
-            await strobe(ctx, dut.read)
-            cycles = 0
-            while ctx.get(dut.reading):
-                await ctx.tick()
-                cycles += 1
-            timing["read"] = cycles
-
-    simulate(dut, bench, max_cycles=60_000, background=[
-        collector(dut.spikes, [], stalls=waits(rng, 500, wait)), monitor(dut.spikes, spikes), monitor(dut.flits, taken),
-        collector(dut.readouts, [], stalls=waits(rng, 500, wait)), monitor(dut.readouts, words)])
-    out = [(int(p.population), int(p.neuron)) for _, p in spikes]
-    read = [(int(p.population), int(p.neuron), int(p.value), bool(p.last)) for _, p in words]
-    return out, read, timing, [cycle for cycle, _ in taken]
-
-
-ALL = ("none", "count", "last", "sum", "wide", "max")
-
-
-@pytest.mark.parametrize("names", [ALL, ("count",), ("max", "count"), ("sum",), ("last", "none")], ids="-".join)
+@pytest.mark.parametrize("names", [ALL, ("count",), ("max", "count"), ("sum",), ("last", "none"), ("first",), ("vote",), ("poll", "first", "none")],
+                         ids="-".join)
 @pytest.mark.parametrize("wait", [0, 4])
 def test_every_event_is_passed_on_or_accumulated(names, wait):
     chip = make(*names, tiles=2 * len(names))
     sent = flits_of(chip, random.Random(1), 250)
-    spikes, read, timing, _ = run(chip, sent, wait=wait)
-    assert spikes == [what[:2] for _, what in sent if what[2] is None]
-    assert read == accumulate(chip, sent)
+    spikes, read, timing, _ = run(chip, sent, wait=wait, per_step=20)
+    assert spikes == spikes_of(chip, sent, 20)
+    assert read == accumulate(chip, sent, 20)
     assert timing["clear"] == chip.n_readouts
     if not wait:
         assert timing["read"] == chip.n_readouts
 
 
+@pytest.mark.parametrize("most", [{"count": 3}, {"vote": 255}, {"none": 2, "count": 9}, {"first": 4, "poll": 6}],
+                         ids=lambda most: "-".join(f"{name}{n}" for name, n in most.items()))
+@pytest.mark.parametrize("wait", [0, 4])
+def test_several_spikes_in_one_event_are_passed_on_and_counted_as_such(most, wait):
+    chip = make(*ALL, tiles=12, **most)
+    assert spike_port_layout(chip)["payload"].width == max(most.values()).bit_length()
+    sent = flits_of(chip, random.Random(5), 250)
+    spikes, read, *_ = run(chip, sent, wait=wait, per_step=30)
+    assert {payload for *_, payload in spikes} >= {1, max(most.values())}
+    assert spikes == spikes_of(chip, sent, 30)
+    assert read == accumulate(chip, sent, 30)
+
+
+def test_a_chip_without_them_has_no_payload_of_spikes():
+    assert "payload" not in spike_port_layout(make(*ALL)).members
+
+
 def test_a_flit_is_taken_in_every_cycle_if_the_host_takes_spikes_as_fast():
-    chip = make(*ALL)
+    chip = make(*ALL, count=7)
     *_, taken = run(chip, flits_of(chip, random.Random(2), 100))
     assert [b - a for a, b in zip(taken, taken[1:])] == [1] * 99
 
@@ -126,33 +53,91 @@ def test_a_flit_is_taken_in_every_cycle_if_the_host_takes_spikes_as_fast():
 def test_reading_changes_nothing():
     chip = make(*ALL)
     sent = flits_of(chip, random.Random(3), 60)
-    _, read, *_ = run(chip, sent, rounds=2)
-    assert read == accumulate(chip, sent) + accumulate(chip, sent * 2)
+    _, read, *_ = run(chip, sent, rounds=2, per_step=12)
+    assert read == accumulate(chip, sent, 12) + accumulate(chip, sent * 2, 12)
 
 
-@pytest.mark.parametrize("sign", [-1, 1])
-def test_counts_and_sums_stop_at_their_limits(monkeypatch, sign):
-    stores = []
+@pytest.fixture
+def stores(monkeypatch):
+    """The memories of accumulators that are made."""
+    kept = []
 
     class Kept(readout_module.memory.Memory):
         def __init__(self, **arguments):
             super().__init__(**arguments)
-            stores.append(self)
+            kept.append(self)
 
     monkeypatch.setattr(readout_module.memory, "Memory", Kept)
-    chip = make("count", "sum", "wide", sizes=(1, 1, 1))
+    return kept
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_counts_and_sums_stop_at_their_limits(stores, sign):
+    chip = make("count", "sum", "wide", sizes=ONE)
     start = (0xFFFF - 3, sign * ((1 << 21) - 40), sign * ((1 << 27) - 3000))
 
     def preset(ctx):
         for place, value in enumerate(start):
             ctx.set(stores[0].data[place], value)
 
-    sent = []
-    for number, value in ((0, None), (1, 31 * sign), (2, 2047 * sign)):
-        flit = {"key": chip.outputs[number].keys[0], "neuron": 0, "time": 0, "payload": value or 1}
-        sent += [(flit, (number, 0, value))] * 6
+    sent = [event(chip, number, 0, value) for number, value in ((0, 1), (1, 31 * sign), (2, 2047 * sign)) for _ in range(6)]
     _, read, *_ = run(chip, sent, preset=preset)
     assert [v for _, _, v, _ in read] == [0xFFFF, (1 << 21) - 1 if sign > 0 else -(1 << 21), (1 << 27) - 1 if sign > 0 else -(1 << 27)]
+
+
+@pytest.mark.parametrize("before, payloads, after", [
+    (65530, (4,), 65534), (65530, (5,), 65535), (65530, (6,), 65535), (65534, (255, 255), 65535), (65535, (1,), 65535)])
+@pytest.mark.parametrize("name, neuron, place", [("count", 1, 1), ("vote", 3, 2)])
+def test_counts_and_votes_of_several_spikes_stop_at_the_same_limit(stores, name, neuron, place, before, payloads, after):
+    chip = make(name, "last", **{name: 255})
+    sent = [event(chip, 0, neuron, payload) for payload in payloads]
+    _, read, *_ = run(chip, sent, preset=lambda ctx: ctx.set(stores[0].data[place], before))
+    assert [(n, v) for output, n, v, _ in read if output == 0 and v] == [(place, after)]
+
+
+async def read_all(ctx, dut, words):
+    """READ; the values are appended to ``words``."""
+    await strobe(ctx, dut.read)
+    ctx.set(dut.readouts.ready, 1)
+    while ctx.get(dut.reading):
+        words.append(ctx.get(dut.readouts.payload.value))
+        await ctx.tick()
+
+
+async def clear(ctx, dut):
+    """RESET."""
+    await strobe(ctx, dut.clear)
+    while ctx.get(dut.busy):
+        await ctx.tick()
+
+
+def test_a_first_spike_is_never_later_than_timestep_65534():
+    chip = make("first", "count", sizes={"first": 7, "count": 1})
+    dut, read, shown = OutputPort(chip), [], []
+
+    async def send(ctx, neuron):
+        await put(ctx, dut.flits, event(chip, 0, neuron, 1)[0])
+        shown.append(ctx.get(dut.spikes.payload.timestep))
+        await ctx.tick()
+
+    async def bench(ctx):
+        await clear(ctx, dut)
+        ctx.set(dut.active, -1)
+        ctx.set(dut.spikes.ready, 1)
+        now = 0
+        for neuron, time in enumerate((9, 65533, 65534, 65535, 65536, 65543)):
+            await strobe(ctx, dut.finish, time - now)  # a timestep in each cycle
+            await send(ctx, neuron)
+            await send(ctx, 0)
+            now = time
+        await read_all(ctx, dut, read)
+        await clear(ctx, dut)  # and RESET forgets how late it was
+        await send(ctx, 1)
+        await read_all(ctx, dut, read)
+
+    simulate(dut, bench, max_cycles=70_000)
+    assert read == [9, 65533, 65534, 65534, 65534, 65534, 0xFFFF, 0, 0xFFFF, 0, *[0xFFFF] * 5, 0]
+    assert shown[::2] == [9, 65533, 65534, 65535, 0, 7, 0]
 
 
 def test_timesteps_count_the_phases_in_which_the_population_worked():
@@ -174,9 +159,10 @@ def test_timesteps_count_the_phases_in_which_the_population_worked():
     assert seen == [2, 3]
 
 
-def test_the_check_refutes_a_lost_event():
-    chip = make(*ALL)
-    sent = flits_of(chip, random.Random(4), 80)
-    _, read, *_ = run(chip, sent[1:])
-    assert sent[0][1][2] is None or sent[0][1][2] != 0
-    assert read != accumulate(chip, sent)
+@pytest.mark.parametrize("name", ["count", "first", "vote", "last", "sum", "max"])
+def test_the_check_refutes_a_lost_event(name):
+    chip = make(name, "none", count=3, vote=3)
+    lost = event(chip, 0, 1, 3 if name in ("count", "vote") else 1 if name == "first" else 21)
+    sent = [lost, *[event(chip, 1, neuron, 1) for neuron in range(3)]]
+    assert run(chip, sent)[1] == accumulate(chip, sent)
+    assert run(chip, sent[1:])[1] != accumulate(chip, sent)

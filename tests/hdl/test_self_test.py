@@ -10,7 +10,8 @@ from amaranth import *
 
 from spikeloom.gen.pack import pack
 from spikeloom.gen.plan import plan
-from spikeloom.hdl.self_test import SelfTest, _mix, program_words
+from spikeloom.hdl.readout import spike_port_layout
+from spikeloom.hdl.self_test import SelfTest, _mix, _spike_word, program_words
 from spikeloom.sim import golden
 from spikeloom.spec.arithmetic import Decay
 from spikeloom.spec.network import Model, Network, Population, Projection, Readout
@@ -18,6 +19,7 @@ from spikeloom.spec.signature import mix, readout_words, signature, spike_words
 
 from ..end_to_end.host_programs import random_clip
 from .harness import simulate
+from .output_port import make
 
 
 def network(payloads=(1, 1), words=4, readout=Readout.SUM):
@@ -83,6 +85,12 @@ def test_another_signature_fails_in_every_run():
     assert [v[:2] for v in run(net, x, expected=lambda right: right ^ 1 << 31)] == [(0, 1)] * 2
 
 
+def test_a_chip_without_readouts_has_the_winner_0():
+    whole = network()
+    net = Network(name="net", populations=whole.populations[:2], projections=whole.projections[:1])
+    assert run(net, random_clip(net, 6, np.random.default_rng(1), 0.4)) == [(1, 0, 0)] * 2
+
+
 def test_one_flipped_weight_fails():
     net = network()
     x = random_clip(net, 6, np.random.default_rng(1), 0.6)
@@ -95,6 +103,27 @@ def test_more_than_sixteen_readouts_have_one_winner():
     x = random_clip(net, 6, np.random.default_rng(2), 0.5)
     winner = int(golden.run(net, x[None]).answers[0])
     assert [v[2] for v in run(net, x)] == [winner % 16] * 2
+
+
+@pytest.mark.parametrize("most", [1, 2, 200, 255])
+def test_the_word_of_a_spike_in_gates_is_that_of_the_signature(most):
+    layout = spike_port_layout(make("none", "count", count=most))
+    m, spike, out = Module(), Signal(layout), Signal(32)
+    m.d.comb += out.eq(_spike_word(spike))
+    m.d.sync += Signal().eq(0)
+    rng = np.random.default_rng(most)
+    spikes = [(int(rng.integers(2)), int(rng.integers(5)), int(rng.integers(1 << 16)), int(rng.integers(1, most + 1))) for _ in range(100)]
+
+    async def bench(ctx):
+        got = []
+        for values in spikes:
+            ctx.set(spike, dict(zip(layout.members, values)))
+            got.append(ctx.get(out))
+        assert got == spike_words(*np.array(spikes).T).tolist()
+
+    simulate(m, bench)
+    assert len({int(spike_words(1, 4, 9, p)[()]) for p in range(1, 256)}) == 255
+    assert spike_words(1, 4, 9) == spike_words(1, 4, 9, 1) == 9 << 16 ^ 1 << 12 ^ 4
 
 
 def test_the_hash_in_gates_is_that_of_the_signature():
