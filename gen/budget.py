@@ -53,28 +53,33 @@ def _registered(width: int, depth: int, block_bits: int) -> tuple[int, int]:
 
 
 def _multipliers(tile: TileSpec) -> int:
-    """Products of payload and weight, one per lane, and decays that are neither a shift nor 0 or 1, one per update lane."""
+    """Products of payload and weight, one per lane; decays that are neither a shift nor 0 or 1, gains and gates, one each per update lane."""
     count = 0
-    if tile.payload_kind == "graded" and tile.weight_bits + tile.payload_bits >= MULTIPLIER_LEAST:
-        count += tile.lanes * -(-tile.weight_bits // MULTIPLIER_WIDTH)
+    if tile.payload_kind == "graded" and tile.value_weight_bits + tile.payload_bits >= MULTIPLIER_LEAST:
+        count += tile.lanes * -(-tile.value_weight_bits // MULTIPLIER_WIDTH)
     for update in dict.fromkeys(g.update for g in tile.groups):
-        factor = update.decay.factor
-        if factor is not None and factor & (factor - 1):
-            count += tile.update_lanes * -(-update.v_bits // MULTIPLIER_WIDTH)
+        each = {"v": update.beta_each, "i": update.alpha_each, "a": False}
+        decays = {"v": (update.decay, update.v_bits), "i": (update.current_decay, update.i_bits), "a": (update.adaptation_decay, update.a_bits)}
+        for name, (decay, bits) in decays.items():
+            factor = decay.factor if decay is not None else None
+            if factor is not None and (each[name] or factor & (factor - 1)):
+                count += tile.update_lanes * -(-bits // MULTIPLIER_WIDTH) * (1 + (name == "v" and update.complement))
+        if update.has_gate:
+            count += tile.update_lanes * -(-max(update.v_bits, update.i_bits) // MULTIPLIER_WIDTH)
     return count
 
 
 def _tile(tile: TileSpec, chip: ChipSpec, block_bits: int) -> dict[str, int]:
     """Resources of one tile."""
-    p, u, axons = tile.lanes, tile.update_lanes, max(g.axons for g in tile.groups)
-    v_bits, parameters = max(g.update.v_bits for g in tile.groups), tile.theta_bits + tile.bias_bits
+    p, u, axons = tile.lanes, tile.update_lanes, max(tile.list_axons(k) for k in range(len(tile.lists)))
+    v_bits, parameters = max(g.update.v_bits for g in tile.groups), sum(f.bits for f in tile.fields)
     profiles = len({g.update for g in tile.groups})
     brams, cells = _blocks(p * tile.weight_bits, tile.weight_depth, block_bits), 0
 
-    queue_depth, queue_width = len(tile.groups) * tile.slots << tile.axon_bits, tile.axon_bits + tile.payload_bits
+    queue_depth, queue_width = len(tile.lists) * tile.slots << tile.axon_bits, tile.axon_bits + tile.payload_bits
     memories = [(0, _cells(queue_width, queue_depth)) if queue_depth <= QUEUE_DISTRIBUTED else
                 (_blocks(queue_width, queue_depth, block_bits), 0),
-                (0, _cells(u * (tile.stored_bits + tile.marks_spent), tile.n_updates)),
+                (0, _cells(u * tile.state_bits, tile.n_updates)),
                 (0, _cells(u * (1 + tile.value_bits) + bits_unsigned(tile.n_updates - 1), tile.n_updates))]
     if not tile.constant_parameters:
         memories.append(_registered(u * parameters, tile.n_updates, block_bits))
@@ -84,15 +89,17 @@ def _tile(tile: TileSpec, chip: ChipSpec, block_bits: int) -> dict[str, int]:
     for blocks, distributed in memories:
         brams, cells = brams + blocks, cells + distributed
 
-    address = bits_unsigned(max(tile.weight_depth - 1, 1)) + bits_unsigned(axons) * (2 + len(tile.groups) * tile.slots)
-    graded = tile.weight_bits + tile.payload_bits if tile.payload_kind == "graded" else 0
-    luts = (LUTS_PER_SUM_BIT * p * tile.accumulator_bits + p * tile.weight_bits + p * graded
-            + LUTS_PER_STATE_BIT * u * (tile.stored_bits + v_bits * profiles)
+    address = bits_unsigned(max(tile.weight_depth - 1, 1)) + bits_unsigned(axons) * (2 + len(tile.lists) * tile.slots)
+    graded = tile.value_weight_bits + tile.payload_bits if tile.payload_kind == "graded" else 0
+    further = tile.state_bits - tile.stored_bits + (3 * v_bits if any(g.update.has_gate for g in tile.groups) else 0)
+    luts = (LUTS_PER_SUM_BIT * p * tile.accumulator_bits * (1 + tile.has_sides / 2) + p * tile.value_weight_bits + p * graded
+            + LUTS_PER_STATE_BIT * u * (tile.stored_bits + v_bits * profiles + further)
             + LUTS_PER_ADDRESS_BIT * address + LUTS_PER_TILE + DISTRIBUTED_LUTS * cells)
-    ffs = (2 * p * tile.accumulator_bits + p * 2 * graded + u * (tile.stored_bits + v_bits + 2 * parameters + 4)
+    ffs = ((2 + tile.has_sides) * p * tile.accumulator_bits + p * 2 * graded
+           + u * (tile.stored_bits + v_bits + 2 * parameters + 4 + (tile.update_latency - 2) * (tile.state_bits + v_bits))
            + 2 * address + FFS_PER_TILE + (2 * u * v_bits if any(g.update.decay.kind == "multiply" for g in tile.groups) else 0))
     if chip.counters:
-        luts, ffs = luts + 5 * 32, ffs + 4 * 32
+        luts, ffs = luts + 6 * 32 * len(tile.groups), ffs + 5 * 32 * len(tile.groups)
     return {"luts": round(luts), "ffs": round(ffs), "brams": brams, "dsps": _multipliers(tile)}
 
 

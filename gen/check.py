@@ -12,11 +12,15 @@ from ..spec.arithmetic import bits_signed
 from ..spec.chip import ChipSpec, GroupSpec, TileSpec
 from ..spec.errors import MismatchError
 from ..spec.image import MemoryImage, TileImage, table_layout
-from ..spec.network import Model, Network
+from ..spec.network import Gain, Model, Network, Port, Projection, Refractory
+from ..spec.tile import MAIN
 from .keys import Keys
 from .route import check_routes
 
 __all__ = ["check_chip"]
+
+NAMES = {"theta": "a threshold", "bias": "a bias", "gate_bias": "a bias of the gate", "jump": "a jump of the threshold", "beta": "a factor of the decay",
+         "alpha": "a factor of the current's decay", "v_init": "an initial potential"}
 
 
 def _require(condition: bool, text: str) -> None:
@@ -51,17 +55,18 @@ def _check_table(chip: ChipSpec, tile: TileSpec, image: TileImage, where: str) -
             _require(len(entries) < layout.stride, f"{where}: the entries of key {key} have no end")
             *entry, last = layout.unpack(words[key * layout.stride + len(entries)])
             entries.append((entry[0], entry[1], entry[2]))
-        planned = [(e.group, e.base, e.delay % tile.slots) for e in tile.entries[key]]
+        planned = [(tile.lists.index((e.group, e.port)), e.base, e.delay % tile.slots) for e in tile.entries[key]]
         _require(entries == planned, f"{where}: the axon table has {entries} for key {key}, and the plan {planned}")
 
 
 def _check_axons(chip: ChipSpec, network: Network, tile: TileSpec, number: int, where: str) -> list[int]:
-    """First axon of each projection into a group, after checking that each axon is one source neuron of the right projection."""
-    group = tile.groups[number]
+    """First axon of each projection into a list, after checking that each axon is one source neuron of the right projection."""
+    index, port = tile.lists[number]
+    group = tile.groups[index]
     found = sorted((e.base, chip.keys[key].population, chip.keys[key].first, chip.keys[key].size, e.delay)
-                   for key, listed in tile.entries.items() for e in listed if e.group == number)
+                   for key, listed in tile.entries.items() for e in listed if (e.group, e.port) == (index, port))
     at, bases = 0, []
-    for projection in network.incoming(group.population):
+    for projection in _projections(network, group, port):
         bases.append(at)
         first, size = 0, network.population(projection.source).size
         while first < size:
@@ -75,8 +80,14 @@ def _check_axons(chip: ChipSpec, network: Network, tile: TileSpec, number: int, 
         _require(group.level - level >= 1 - chip.period * projection.delay, f"{where}: works before {projection.source!r} is done")
         slots = projection.delay + (group.level - level) // chip.period + 1
         _require(tile.slots >= slots, f"{where}: needs {slots} slots and has {tile.slots}")
-    _require(not found and at == group.axons, f"{where}: {at} of {group.axons} axons are used, {len(found)} entries are left over")
+    axons = tile.list_axons(number)
+    _require(not found and at == axons, f"{where}: {at} of {axons} axons are used, {len(found)} entries are left over")
     return bases
+
+
+def _projections(network: Network, group: GroupSpec, port: int) -> tuple[Projection, ...]:
+    """Projections whose events a list holds: those into port ``i``, or those into any other."""
+    return tuple(p for p in network.incoming(group.population) if (p.port is Port.CURRENT) == (port == MAIN))
 
 
 def _level(chip: ChipSpec, population: str) -> int:
@@ -88,46 +99,70 @@ def _level(chip: ChipSpec, population: str) -> int:
 
 def _check_weights(network: Network, tile: TileSpec, number: int, bases: list[int], stored: np.ndarray, where: str) -> None:
     """Every weight, in units of v; and that the accumulator holds the sum of any events."""
-    group = tile.groups[number]
-    rows, low, high = tile.rows(number), np.zeros(group.size, np.int64), np.zeros(group.size, np.int64)
-    words = stored[tile.weight_base(number):][:rows * group.axons].reshape(rows, group.axons, tile.lanes)
-    guard = network.population(group.population).guard_bits
-    by_axon = words.transpose(1, 0, 2).reshape(group.axons, rows * tile.lanes)  # neuron = row * P + lane
-    _require(not by_axon[:, group.size:].any(), f"{where}: a lane without a neuron has a weight")
-    for projection, base in zip(network.incoming(group.population), bases):
+    index, port = tile.lists[number]
+    group, population = tile.groups[index], network.population(tile.groups[index].population)
+    axons, rows, low, high = tile.list_axons(number), tile.rows(index), np.zeros(group.size, np.int64), np.zeros(group.size, np.int64)
+    words = stored[tile.weight_base(number):][:rows * axons].reshape(rows, axons, tile.lanes)
+    by_axon = words.transpose(1, 0, 2).reshape(axons, rows * tile.lanes)  # neuron = row * P + lane
+    book = tile.codebook(number)
+    if book:
+        by_axon = np.array(book)[by_axon & ((1 << tile.weight_bits) - 1)]
+    else:
+        _require(not by_axon[:, group.size:].any(), f"{where}: a lane without a neuron has a weight")
+    # In units of v at port i, of the gate's argument at a gate, and of nothing (only the sign counts) where the neuron is blocked.
+    before, after = (population.guard_bits, group.update.input_shift) if port == MAIN else (0, group.update.side_shift)
+    for projection, base in zip(_projections(network, group, port), bases):
         source = network.population(projection.source)
         held = by_axon[base:base + source.size, :group.size].T
-        wanted = projection.weights[group.first:group.first + group.size].astype(np.int64) << (projection.shift + guard)
-        wrong = np.argwhere(held << group.update.input_shift != wanted)
+        wanted = projection.weights[group.first:group.first + group.size].astype(np.int64) << (projection.shift + before)
+        if projection.port is Port.BLOCK:
+            after = min(p.shift for p in _projections(network, group, port))
+        wrong = np.argwhere(held << after != wanted)
         if len(wrong):
             neuron, axon = wrong[0]
             raise MismatchError(f"{where}: weight from neuron {axon} of {source.name!r} to neuron {group.first + neuron} differs")
-        ends = np.stack([held * source.payload_min, held * source.payload_max, held * 0])
+        smallest, largest = source.payload_range
+        ends = np.stack([held * smallest, held * largest, held * 0])
         low += ends.min(axis=0).sum(axis=1)
         high += ends.max(axis=0).sum(axis=1)
-        for end in (source.payload_min, source.payload_max):
-            _require(end == 0 or tile.payload_min <= end <= tile.payload_max, f"{where}: payload {end} is out of the tile's range")
+        for end in (smallest, largest):
+            _require(tile.payload_min <= end <= tile.payload_max, f"{where}: payload {end} is out of the tile's range")
     needed = bits_signed(int(low.min()), int(high.max()))
     _require(tile.accumulator_bits >= needed, f"{where}: sums need {needed} bits, the accumulator has {tile.accumulator_bits}")
 
 
 def _check_parameters(network: Network, tile: TileSpec, number: int, parameters: np.ndarray | None, where: str) -> None:
-    """Thresholds, biases and the constants of the update."""
+    """Thresholds, biases, everything else that a neuron has of its own, and the constants of the update."""
     group, population = tile.groups[number], network.population(tile.groups[number].population)
     cut = slice(group.first, group.first + group.size)
+    held: dict[str, np.ndarray] = {}
     if parameters is None:
-        theta, bias = np.full(group.size, group.theta), np.full(group.size, group.bias)
+        held = {name: np.full(group.size, getattr(group, name)) for name in ("theta", "bias", "gate_bias", "jump")}
     else:
         index = tile.update_base(number) * tile.update_lanes + np.arange(group.size)
-        theta, bias = (parameters.reshape(-1, 2)[index, column] for column in (0, 1))
-    if population.model is not Model.LI:
-        _require(bool((theta == np.asarray(population.theta)[cut]).all()), f"{where}: a threshold differs")
-    _require(bool((bias == np.asarray(population.bias)[cut]).all()), f"{where}: a bias differs")
+        columns = parameters.reshape(-1, len(tile.fields))[index]
+        held = {f.name: column for f, column in zip(tile.fields, columns.T)}
     update, p = group.update, population
-    rounding = update.rounding if population.decay.kind != "none" else population.rounding
-    got = (update.decay, rounding, update.reset, update.v_bits, update.v_init, update.values)
-    wanted = (p.decay, p.rounding, p.reset, p.v_bits, p.v_init, p.model is Model.LI)
-    _require(got == wanted, f"{where}: the update is {got} instead of {wanted}")
+    wanted = {"theta": p.theta if p.spikes else None, "bias": p.bias, "gate_bias": p.gate_bias, "jump": p.jump, "beta": p.beta, "alpha": p.alpha,
+              "v_init": p.v_init if update.v_init is None else None}
+    for name, values in wanted.items():
+        if values is not None:
+            got = held.get(name, np.zeros(group.size, np.int64))
+            _require(bool((got == np.asarray(values)[cut]).all()), f"{where}: {NAMES[name]} differs")
+    _require(update.v_init is None or bool((p.v_init == update.v_init).all()), f"{where}: the initial potential differs")
+    rounded = p.decay.kind != "none" or p.has_current or p.has_gate or (p.adapts and p.adaptation_decay.kind != "none")
+    gate = (tuple(np.asarray(p.gate_table).tolist()), p.gate_shift) if p.has_gate else ((), 0)
+    blocked = any(q.port is Port.BLOCK for q in network.incoming(p.name))
+    expected = {
+        "decay": p.decay, "rounding": p.rounding if rounded else update.rounding, "reset": p.reset, "v_bits": p.v_bits, "values": not p.spikes,
+        "beta_each": p.beta is not None, "alpha_each": p.alpha is not None, "current_decay": p.current_decay if p.has_current else None,
+        "i_bits": p.i_bits if p.has_current else 0, "complement": p.gain is Gain.COMPLEMENT, "gate_table": gate[0], "gate_shift": gate[1],
+        "adaptation_decay": p.adaptation_decay if p.adapts else None, "a_bits": p.a_bits if p.adapts else 0, "max_spikes": p.max_spikes,
+        "refractory": p.refractory, "holds": p.refractory > 0 and p.refractory_mode is Refractory.INTEGRATE,
+        "inhibition": p.inhibition if blocked else 0, "v_floor": p.v_floor}
+    for name, value in expected.items():
+        got = getattr(update, name)
+        _require(got == value, f"{where}: the update is wrong, {name} is {got} instead of {value}")
 
 
 def _check_keys(chip: ChipSpec, network: Network) -> None:
@@ -161,13 +196,16 @@ def check_chip(chip: ChipSpec, image: MemoryImage, network: Network) -> None:
     for t, (tile, memories) in enumerate(zip(chip.tiles, image.tiles, strict=True)):
         _check_table(chip, tile, memories, f"Tile {t}")
         stored = _fields(memories.weight_words(tile), [tile.weight_bits] * tile.lanes, [True] * tile.lanes)
-        widths, signs = [tile.theta_bits, tile.bias_bits] * tile.update_lanes, [False, True] * tile.update_lanes
+        widths, signs = [f.bits for f in tile.fields] * tile.update_lanes, [f.signed for f in tile.fields] * tile.update_lanes
         parameters = None if tile.constant_parameters else _fields(memories.parameter_words(tile), widths, signs)
         for number, group in enumerate(tile.groups):
             where = f"Tile {t}, population {group.population!r}, neurons {group.first} to {group.first + group.size - 1}"
             covered[group.population][group.first:group.first + group.size] += 1
-            bases = _check_axons(chip, network, tile, number, where)
-            _check_weights(network, tile, number, bases, stored, where)
+            for k, (owner, port) in enumerate(tile.lists):
+                if owner == number:
+                    here = where if port == MAIN else f"{where}, second port"
+                    bases = _check_axons(chip, network, tile, k, here)
+                    _check_weights(network, tile, k, bases, stored, here)
             _check_parameters(network, tile, number, parameters, where)
     for name, times in covered.items():
         wrong = int((times != 1).argmax())

@@ -68,6 +68,7 @@ def manifest(chip: ChipSpec, network: Network) -> dict:
             "v_bits": max(g.update.v_bits for g in tile.groups), "weight_bits": tile.weight_bits,
             "accumulator_bits": tile.accumulator_bits, "theta_bits": tile.theta_bits, "bias_bits": tile.bias_bits,
             "memories": {str(kind): {"depth": depth, "width": width} for kind, (depth, width) in sorted(memory_words(chip, index).items())},
+            **({"counters": _fields(counters_layout(tile)[0].shape)} if chip.counters else {}),
             "groups": [{"population": g.population, "first": g.first, "size": g.size, "level": g.level, "axons": g.axons,
                         "update_base": tile.update_base(k), "updates": tile.rows(k) * tile.beats} for k, g in enumerate(tile.groups)],
         })
@@ -82,7 +83,6 @@ def manifest(chip: ChipSpec, network: Network) -> dict:
         "fabric": {"kind": chip.fabric.kind, "width": chip.fabric.width, "height": chip.fabric.height},
         "streams": {name: _fields(layout) for name, layout in streams.items()},
         "status": {"errors": _fields(errors_layout()), "rejected": _fields(rejected_layout())},
-        "counters": _fields(counters_layout()) if chip.counters else None,
         "commands": {command.name: command.value for command in Command},
         "inputs": [{"population": i.population, "size": i.size, "index": k, "payload_min": i.payload_min, "payload_max": i.payload_max}
                    for k, i in enumerate(chip.inputs)],

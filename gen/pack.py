@@ -7,18 +7,21 @@ import numpy as np
 from ..spec.chip import ChipSpec, TileSpec
 from ..spec.errors import CapacityError
 from ..spec.image import MemoryImage, TileImage, table_layout
-from ..spec.network import Model, Network
-from .plan import extra_shift, sum_bounds
+from ..spec.network import Network
+from .lists import PORTS
+from .plan import sum_bounds
+from .updates import extra_shift
 
 __all__ = ["pack"]
 
+WORDS = {"theta": "thresholds", "bias": "biases", "gate_bias": "biases of the gate", "v_init": "initial potentials"}
 REMEDY = "the chip was planned for another network; plan one for this."
 
 
-def _stored_weights(network: Network, population: str, first: int, size: int) -> np.ndarray:
-    """``[axons, size], int64``: the stored weights of a slice, axons in the order of the network's projections."""
-    blocks = [p.weights[first:first + size].T.astype(np.int64) << extra_shift(network, p) for p in network.incoming(population)]
-    return np.concatenate(blocks)
+def _stored_weights(network: Network, population: str, port: int, first: int, size: int) -> np.ndarray:
+    """``[axons, size], int64``: the stored weights of a slice's list, axons in the order of the network's projections."""
+    blocks = [p.weights[first:first + size].T.astype(np.int64) << extra_shift(network, p) for p in network.incoming(population, *PORTS[port])]
+    return np.concatenate(blocks) if blocks else np.zeros((0, size), dtype=np.int64)
 
 
 def _fits(values: np.ndarray, low: int, high: int, what: str) -> None:
@@ -26,43 +29,59 @@ def _fits(values: np.ndarray, low: int, high: int, what: str) -> None:
         raise CapacityError(f"{what} {values.min()}..{values.max()} do not fit the chip, which holds {low}..{high}: {REMEDY}")
 
 
-def _pack_tile(network: Network, chip: ChipSpec, tile: TileSpec, index: int) -> TileImage:
-    limit = 1 << (tile.weight_bits - 1)
-    weights = np.zeros((tile.weight_depth, tile.lanes), dtype=np.int16 if tile.weight_bits <= 16 else np.int32)
-    theta = np.full((tile.n_updates, tile.update_lanes), (1 << tile.theta_bits) - 1, dtype=np.int64)
-    bias = np.zeros((tile.n_updates, tile.update_lanes), dtype=np.int64)
-    for number, group in enumerate(tile.groups):
-        where = f"Tile {index}, population {group.population!r}:"
-        population = network.population(group.population)
-        stored = _stored_weights(network, group.population, group.first, group.size)
-        if stored.shape != (group.axons, group.size):
-            raise CapacityError(f"{where} has {stored.shape[0]} axons and {stored.shape[1]} neurons here, the chip has "
-                                f"{group.axons} and {group.size}: {REMEDY}")
+def _pack_list(network: Network, tile: TileSpec, number: int, weights: np.ndarray, where: str) -> None:
+    """Write the weights of one event list, or their indices, into the tile's."""
+    index, port = tile.lists[number]
+    group, axons = tile.groups[index], tile.list_axons(number)
+    stored = _stored_weights(network, group.population, port, group.first, group.size)
+    if stored.shape != (axons, group.size):
+        raise CapacityError(f"{where} has {stored.shape[0]} axons and {stored.shape[1]} neurons here, the chip has "
+                            f"{axons} and {group.size}: {REMEDY}")
+    book = np.array(tile.codebook(number), dtype=np.int64)
+    if len(book):
+        places = np.searchsorted(book, stored).clip(0, len(book) - 1)
+        if (book[places] != stored).any():
+            raise CapacityError(f"{where} has weights that are not among the {len(book)} of the chip's codebook: {REMEDY}")
+        stored = places
+    else:
+        limit = 1 << (tile.weight_bits - 1)
         _fits(stored, -limit, limit - 1, f"{where} weights")
-        rows = tile.rows(number)
-        padded = np.zeros((group.axons, rows * tile.lanes), dtype=np.int64)
-        padded[:, :group.size] = stored
-        base = tile.weight_base(number)
-        by_row = padded.reshape(group.axons, rows, tile.lanes).transpose(1, 0, 2)
-        weights[base:base + rows * group.axons] = by_row.reshape(-1, tile.lanes)
+    rows = tile.rows(index)
+    padded = np.zeros((axons, rows * tile.lanes), dtype=np.int64)
+    padded[:, :group.size] = stored
+    base = tile.weight_base(number)
+    by_row = padded.reshape(axons, rows, tile.lanes).transpose(1, 0, 2)
+    weights[base:base + rows * axons] = by_row.reshape(-1, tile.lanes)
 
-        base = tile.update_base(number)
-        cut = slice(group.first, group.first + group.size)
-        biases = np.asarray(population.bias)[cut]
-        _fits(biases, -(1 << tile.bias_bits >> 1), (1 << tile.bias_bits >> 1) - 1 if tile.bias_bits else 0, f"{where} biases")
-        bias[base:base + rows * tile.beats].reshape(-1)[:group.size] = biases
-        # An LI neuron has no threshold: its places hold 0, whatever the network says.
-        thetas = np.zeros(group.size, np.int64) if population.model is Model.LI else np.asarray(population.theta)[cut]
-        _fits(thetas, 0, (1 << tile.theta_bits) - 1, f"{where} thresholds")
-        theta[base:base + rows * tile.beats].reshape(-1)[:group.size] = thetas
+
+def _pack_tile(network: Network, chip: ChipSpec, tile: TileSpec, index: int) -> TileImage:
+    weights = np.zeros((tile.weight_depth, tile.lanes), dtype=np.int16 if tile.weight_bits <= 16 else np.int32)
+    parameters = {f.name: np.zeros((tile.n_updates, tile.update_lanes), dtype=np.int64) for f in tile.fields}
+    parameters["theta"][:] = (1 << tile.theta_bits) - 1
+    for number in range(len(tile.lists)):
+        _pack_list(network, tile, number, weights, f"Tile {index}, population {tile.groups[tile.lists[number][0]].population!r}:")
+    for number, group in enumerate(tile.groups):
+        population = network.population(group.population)
+        base, cut = tile.update_base(number), slice(group.first, group.first + group.size)
+        for f in tile.fields:
+            values = getattr(population, f.name)
+            if f.name == "theta" and not population.spikes:
+                values = np.zeros(population.size, np.int64)  # a neuron that does not fire has no threshold, whatever the network says
+            elif values is None:  # the decay's factor is that of all, and known to the datapath
+                continue
+            own = np.asarray(values)[cut]
+            high = (1 << f.bits >> f.signed) - 1 if f.bits else 0
+            _fits(own, -high - 1 if f.signed and f.bits else 0, high,
+                  f"Tile {index}, population {group.population!r}: {WORDS.get(f.name, f.name)}")
+            parameters[f.name][base:base + tile.rows(number) * tile.beats].reshape(-1)[:group.size] = own
     sums = 1 << (tile.accumulator_bits - 1)
     _fits(np.array(sum_bounds(network, tile.groups)), -sums, sums - 1, f"Tile {index}: sums of weights")
     layout = table_layout(tile, len(chip.keys))
     table = np.zeros(layout.depth, dtype=np.int64)
     for key, listed in tile.entries.items():
         for i, entry in enumerate(listed):
-            table[key * layout.stride + i] = layout.pack(entry.group, entry.base, entry.delay, last=i == len(listed) - 1)
-    return TileImage(weights=weights, theta=theta, bias=bias, table=table)
+            table[key * layout.stride + i] = layout.pack(tile.list_of(entry.group, entry.port), entry.base, entry.delay, last=i == len(listed) - 1)
+    return TileImage(weights=weights, theta=parameters.pop("theta"), bias=parameters.pop("bias"), table=table, parameters=parameters)
 
 
 def pack(chip: ChipSpec, network: Network) -> MemoryImage:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from ..spec.errors import CapacityError
 from ..spec.network import Model, Network
+from ..spec.update import UpdateSpec
+from .updates import update_of
 
 __all__ = ["DEFAULT_LANES", "Partition", "Slice", "TileLimits", "TilePart", "axons_of", "partition"]
 
@@ -113,9 +115,8 @@ def _share(network: Network, slices: Sequence[Slice], tiles: int, unit: int, lim
     def work(s: Slice) -> int:
         return s.size * axons_of(network, s.population)
 
-    def update(s: Slice) -> tuple:
-        p = network.population(s.population)
-        return (p.model is Model.LI, p.decay, p.rounding, p.reset, p.v_bits, p.guard_bits, p.v_init)
+    def update(s: Slice) -> UpdateSpec:
+        return update_of(network, network.population(s.population))
 
     shared: list[list[Slice]] = [[] for _ in range(tiles)]
     for s in sorted(slices, key=work, reverse=True):

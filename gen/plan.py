@@ -9,55 +9,35 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..spec.arithmetic import Rounding, bits_signed, bits_unsigned
-from ..spec.chip import AxonEntry, ChipSpec, FlitSpec, GroupSpec, InputSpec, OutputSpec, TileSpec, UpdateSpec
+from ..spec.arithmetic import bits_signed, bits_unsigned
+from ..spec.chip import AxonEntry, ChipSpec, FlitSpec, GroupSpec, InputSpec, OutputSpec, ParameterSpec, TileSpec
 from ..spec.errors import CapacityError
-from ..spec.network import Model, Network, Population, Projection
+from ..spec.network import Model, Network, Population
+from ..spec.tile import MAIN, SIDE
 from .keys import Keys, assign_keys
-from .partition import Partition, Slice, TileLimits, TilePart, axons_of, partition
+from .lists import PORTS, list_axons, port_of
+from .partition import Partition, Slice, TileLimits, TilePart, partition
 from .place import place
 from .route import route
 from .schedule import Schedule, schedule, slots_of
+from .updates import extra_shift, update_of
+from .weight_formats import weight_formats
 
-__all__ = ["extra_shift", "payload_range", "plan", "sum_bounds"]
+__all__ = ["plan", "sum_bounds"]
 
-
-def payload_range(population: Population) -> tuple[int, int]:
-    """Smallest and largest payload that its events can have: 0 is never sent, so that 0..1 is a plain spike."""
-    low, high = population.payload_min, population.payload_max
-    if low == 0:
-        low = min(1, high) or 1
-    if high == 0:
-        high = -1 if low < 0 else 1
-    return low, high
-
-
-def common_shift(network: Network, population: str) -> int:
-    """What the shifts of all projections into a population have in common: it is done once, behind the accumulator."""
-    return min(p.shift for p in network.incoming(population))
-
-
-def extra_shift(network: Network, projection: Projection) -> int:
-    """Left shift of a projection's weights in the memory, beyond what its target does behind the accumulator."""
-    return projection.shift - common_shift(network, projection.target)
-
-
-def _update(network: Network, p: Population) -> UpdateSpec:
-    rounding = Rounding.NEAREST if p.decay.kind == "none" else p.rounding  # nothing is rounded: be equal to others
-    return UpdateSpec(decay=p.decay, rounding=rounding, reset=p.reset, v_bits=p.v_bits, v_init=p.v_init, values=p.model is Model.LI,
-                      input_shift=p.guard_bits + common_shift(network, p.name))
-
+MAX_ACCUMULATOR_BITS = 48
 
 def _entries(network: Network, keys: Keys, part: TilePart, tile: int) -> dict[int, tuple[AxonEntry, ...]]:
-    """Axon entries by key; the axons of a group are its projections' source neurons, in the network's order of projections."""
+    """Axon entries by key; the axons of a list are its projections' source neurons, in the network's order of projections."""
     entries: dict[int, list[AxonEntry]] = {number: [] for number in range(len(keys.specs)) if tile in keys.tiles[number]}
     for group, s in enumerate(part.slices):
-        base = 0
+        base = [0] * len(PORTS)
         for p in network.incoming(s.population):
+            port = port_of(p)
             for number, spec in enumerate(keys.specs):
                 if spec.population == p.source:
-                    entries[number].append(AxonEntry(group, base + spec.first, p.delay))
-            base += network.population(p.source).size
+                    entries[number].append(AxonEntry(group, base[port] + spec.first, p.delay, port))
+            base[port] += network.population(p.source).size
     return {number: tuple(listed) for number, listed in entries.items()}
 
 
@@ -65,16 +45,50 @@ def sum_bounds(network: Network, slices: Iterable[Slice | GroupSpec]) -> tuple[i
     """Smallest and largest accumulator that any events can give any neuron of a tile, in units of stored weights."""
     low, high = 0, 0
     for s in slices:
-        lows = np.zeros(s.size, dtype=np.int64)
-        highs = np.zeros(s.size, dtype=np.int64)
-        for p in network.incoming(s.population):
-            stored = p.weights[s.first:s.first + s.size].astype(np.int64) << extra_shift(network, p)
-            smallest, largest = payload_range(network.population(p.source))
-            a, b = stored * smallest, stored * largest
-            lows += np.minimum(np.minimum(a, b), 0).sum(axis=1)
-            highs += np.maximum(np.maximum(a, b), 0).sum(axis=1)
-        low, high = min(low, int(lows.min())), max(high, int(highs.max()))
+        for ports in PORTS:
+            lows = np.zeros(s.size, dtype=np.int64)
+            highs = np.zeros(s.size, dtype=np.int64)
+            for p in network.incoming(s.population, *ports):
+                stored = p.weights[s.first:s.first + s.size].astype(np.int64) << extra_shift(network, p)
+                smallest, largest = network.population(p.source).payload_range
+                a, b = stored * smallest, stored * largest
+                lows += np.minimum(np.minimum(a, b), 0).sum(axis=1)
+                highs += np.maximum(np.maximum(a, b), 0).sum(axis=1)
+            low, high = min(low, int(lows.min())), max(high, int(highs.max()))
     return low, high
+
+
+def _accumulator_bits(network: Network, slices: Sequence[Slice]) -> int:
+    bits = {s.population: bits_signed(*sum_bounds(network, [s])) for s in slices}
+    for name, width in bits.items():
+        if width > MAX_ACCUMULATOR_BITS:
+            raise CapacityError(f"Population {name!r}: its synaptic sums need accumulators of {width} bits, and {MAX_ACCUMULATOR_BITS} is the most "
+                                "that a tile has: use smaller shifts, narrower weights or payloads, or a smaller fan-in.")
+    return max(bits.values())
+
+
+def _parameters(populations: Sequence[Population], cuts: Sequence[slice], constants: bool) -> tuple[ParameterSpec, ...]:
+    """What the memory holds of each neuron beside theta and bias: what differs, or (gate bias, jump) is not 0 and no constant."""
+    fields = []
+
+    def values(name: str) -> list[np.ndarray]:
+        found = [(getattr(p, name), cut) for p, cut in zip(populations, cuts)]
+        return [np.asarray(value)[cut] for value, cut in found if value is not None]
+
+    for name in ("gate_bias", "jump"):
+        low, high = min(int(v.min()) for v in values(name)), max(int(v.max()) for v in values(name))
+        if (low or high) and not constants:
+            signed = name == "gate_bias"
+            fields.append(ParameterSpec(name=name, bits=bits_signed(low, high) if signed else bits_unsigned(high), signed=signed))
+    for name in ("beta", "alpha"):
+        found = values(name)
+        if found:
+            fields.append(ParameterSpec(name=name, bits=max(1, bits_unsigned(max(int(v.max()) for v in found))), signed=False))
+    if any((p.v_init != p.v_init[0]).any() for p in populations):
+        starts = values("v_init")
+        bits = bits_signed(min(int(v.min()) for v in starts), max(int(v.max()) for v in starts))
+        fields.append(ParameterSpec(name="v_init", bits=bits, signed=True))
+    return tuple(fields)
 
 
 def _tile(network: Network, keys: Keys, timing: Schedule, part: TilePart, tile: int, writable: bool,
@@ -82,31 +96,34 @@ def _tile(network: Network, keys: Keys, timing: Schedule, part: TilePart, tile: 
     populations = [network.population(s.population) for s in part.slices]
     cuts = [slice(s.first, s.first + s.size) for s in part.slices]
     # An LI neuron has no threshold.
-    thetas = [np.zeros(1, np.int64) if p.model is Model.LI else np.asarray(p.theta)[cut] for p, cut in zip(populations, cuts)]
-    biases = [np.asarray(p.bias)[cut] for p, cut in zip(populations, cuts)]
-    uniform = all(a.min() == a.max() for a in (*thetas, *biases))
+    held = {"theta": [np.asarray(p.theta)[cut] if p.spikes else np.zeros(1, np.int64) for p, cut in zip(populations, cuts)],
+            **{name: [np.asarray(getattr(p, name))[cut] for p, cut in zip(populations, cuts)] for name in ("bias", "gate_bias", "jump")}}
+    uniform = all(a.min() == a.max() for arrays in held.values() for a in arrays)
+    uniform = uniform and not any(p.beta is not None or p.alpha is not None or (p.v_init != p.v_init[0]).any() for p in populations)
     if constants is None:
         constants = uniform and not writable
     elif constants and not uniform:
         names = ", ".join(p.name for p in populations)
-        raise CapacityError(f"Tile {tile} ({names}) has different thresholds or biases in one population, which constants "
+        raise CapacityError(f"Tile {tile} ({names}) has different thresholds, biases or other parameters in one population, which constants "
                             "cannot hold: leave its parameters in memory.")
-    low, high = min(int(b.min()) for b in biases), max(int(b.max()) for b in biases)
+    low, high = min(int(b.min()) for b in held["bias"]), max(int(b.max()) for b in held["bias"])
     incoming = [p for s in part.slices for p in network.incoming(s.population)]
-    payloads = [payload_range(network.population(p.source)) for p in incoming]
+    payloads = [network.population(p.source).payload_range for p in incoming]
+    axons = [list_axons(network, p.name) for p in populations]
     groups = tuple(
         GroupSpec(population=s.population, first=s.first, size=s.size, key=keys.find(s), level=timing.level[s.population],
-                  axons=axons_of(network, s.population), update=_update(network, p),
-                  theta=int(theta[0]) if constants else 0, bias=int(bias[0]) if constants else 0)
-        for s, p, theta, bias in zip(part.slices, populations, thetas, biases))
+                  axons=axons[n][MAIN], side_axons=axons[n][SIDE], update=update_of(network, p),
+                  **{name: int(arrays[n][0]) if constants else 0 for name, arrays in held.items()})
+        for n, (s, p) in enumerate(zip(part.slices, populations)))
+    formats = weight_formats(network, part.slices)
     return TileSpec(
         lanes=part.lanes, update_lanes=part.update_lanes, groups=groups, entries=_entries(network, keys, part, tile),
         slots=slots_of(network, timing, [p.name for p in populations]),
         payload_min=min(a for a, _ in payloads), payload_max=max(b for _, b in payloads),
-        weight_bits=max(p.weight_bits + extra_shift(network, p) for p in incoming),
-        accumulator_bits=bits_signed(*sum_bounds(network, part.slices)),
-        theta_bits=bits_unsigned(max(int(t.max()) for t in thetas)),
-        bias_bits=0 if low == high == 0 and not writable else bits_signed(low, high), constant_parameters=constants)
+        weight_bits=formats.bits, accumulator_bits=_accumulator_bits(network, part.slices),
+        theta_bits=bits_unsigned(max(int(t.max()) for t in held["theta"])),
+        bias_bits=0 if low == high == 0 and not writable else bits_signed(low, high), constant_parameters=constants,
+        parameters=_parameters(populations, cuts, constants), codebooks=formats.codebooks, shared=formats.shared)
 
 
 def _flit(network: Network, keys: Keys, tiles: Sequence[TileSpec]) -> FlitSpec:
@@ -114,10 +131,10 @@ def _flit(network: Network, keys: Keys, tiles: Sequence[TileSpec]) -> FlitSpec:
     low, high, values = 1, 1, False
     for spec in keys.specs:
         p = network.population(spec.population)
-        if p.model is Model.LI:
+        if p.model is not Model.INPUT and not p.spikes:
             low, high, values = min(low, p.v_min), max(high, p.v_max), True
         else:
-            smallest, largest = payload_range(p)
+            smallest, largest = p.payload_range
             low, high = min(low, smallest), max(high, largest)
     signed = values or low < 0
     bits = 0 if (low, high) == (1, 1) else bits_signed(low, high) if signed else bits_unsigned(high)

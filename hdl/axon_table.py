@@ -13,8 +13,8 @@ __all__ = ["AxonTable", "axon_entry_layout"]
 
 
 def axon_entry_layout(tile: TileSpec) -> data.StructLayout:
-    """{group, base, delay, last}: one word of the table, at address key * (entries per key) + entry."""
-    return data.StructLayout({"group": unsigned(ceil_log2(len(tile.groups))), "base": unsigned(tile.axon_bits),
+    """{list, base, delay, last}: one word of the table, at address key * (entries per key) + entry."""
+    return data.StructLayout({"list": unsigned(ceil_log2(len(tile.lists))), "base": unsigned(tile.axon_bits),
                               "delay": unsigned(ceil_log2(tile.slots)), "last": unsigned(1)})
 
 
@@ -27,7 +27,7 @@ class AxonTable(wiring.Component):
     Members
     -------
     flits : from the network.
-    w_valid, w_group, w_slot, w_data : append port of the event queue.
+    w_valid, w_list, w_slot, w_data : append port of the event queue.
     busy : a flit is held.
     t_valid, t_address, t_data : write port of the table (ignored where the table is fixed).
     """
@@ -38,7 +38,7 @@ class AxonTable(wiring.Component):
         self._depth = n_keys * self._per_key
         super().__init__({
             "flits": In(stream.Signature(flit_layout(flit))), "busy": Out(1),
-            "w_valid": Out(1), "w_group": Out(ceil_log2(len(tile.groups))), "w_slot": Out(ceil_log2(tile.slots)),
+            "w_valid": Out(1), "w_list": Out(ceil_log2(len(tile.lists))), "w_slot": Out(ceil_log2(tile.slots)),
             "w_data": Out(event_layout(tile)),
             "t_valid": In(1), "t_address": In(range(max(self._depth, 1))), "t_data": In(axon_entry_layout(tile)),
         })
@@ -79,6 +79,6 @@ class AxonTable(wiring.Component):
             payload = flit.payload < 0
         elif tile.payload_kind == "graded" and not self._flit.payload_bits:
             payload = 1
-        m.d.comb += [self.w_valid.eq(held), self.w_group.eq(entry.group), self.w_slot.eq(flit.time + entry.delay),
+        m.d.comb += [self.w_valid.eq(held), self.w_list.eq(entry.list), self.w_slot.eq(flit.time + entry.delay),
                      self.w_data.axon.eq(flit.neuron + entry.base), self.w_data.payload.eq(payload)]
         return m

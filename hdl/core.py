@@ -44,7 +44,7 @@ class Core(wiring.Component):
             "i": In(stream.Signature(flit_layout(chip.flit))), "o": Out(stream.Signature(flit_layout(chip.flit))),
             "host_busy": In(1), "error": Out(1), **(writes if chip.writable else {}),
             **{f"trace_{k}": Out(wiring.Signature(trace_layout(chip.tiles[k]))) for k in tiles},
-            **({f"counters_{k}": Out(counters_layout()) for k in tiles} if chip.counters else {}),
+            **({f"counters_{k}": Out(counters_layout(chip.tiles[k])) for k in tiles} if chip.counters else {}),
         })
 
     def elaborate(self, platform):

@@ -12,14 +12,15 @@ __all__ = ["Encoder"]
 
 
 class Encoder(wiring.Component):
-    """Queues one mask (LI: and its values) per update and sends its set lanes as flits, lowest first.
+    """Queues one mask (and its values, where there are any but 1: of LI v, of multiple spikes their number) per update and sends its set lanes as
+    flits, lowest first.
 
     A mask written in cycle c is offered from c + 1 on, if nothing is before it; then one flit per cycle as the network takes them, no
     gaps. The FIFO has a place for every update of a timestep, so it never refuses one: the update does not wait for the network.
 
     Members
     -------
-    valid, group, local, mask, v : a beat's result; not queued where the mask is empty or nobody listens to the group.
+    valid, group, local, mask, v, counts : a beat's result; not queued where the mask is empty or nobody listens to the group.
     times : timestep counter of each group.
     flits : stream to the network.
     busy : a flit is left.
@@ -31,6 +32,7 @@ class Encoder(wiring.Component):
         v_bits = max(g.update.v_bits for g in tile.groups)
         super().__init__({
             "valid": In(1), "group": In(group), "local": In(index), "mask": In(u), "v": In(data.ArrayLayout(signed(v_bits), u)),
+            **({"counts": In(data.ArrayLayout(unsigned(tile.count_bits), u))} if tile.count_bits else {}),
             "times": In(data.ArrayLayout(unsigned(flit.time_bits), len(tile.groups))),
             "flits": Out(stream.Signature(flit_layout(flit))), "busy": Out(1),
         })
@@ -51,7 +53,10 @@ class Encoder(wiring.Component):
         m.d.comb += [put.mask.eq(self.mask), put.local.eq(self.local), put.group.eq(self.group), queue.w_data.eq(put),
                      queue.w_en.eq(self.valid & self.mask.any() & listened)]
         if tile.value_bits:
-            m.d.comb += [put.values[lane].eq(self.v[lane]) for lane in range(lanes)]
+            counted = self.counts if tile.count_bits else [Const(1)] * lanes
+            shows_v = Array(int(g.update.values) for g in tile.groups)[self.group] if len({g.update.values for g in tile.groups}) > 1 \
+                else Const(tile.groups[0].update.values)
+            m.d.comb += [put.values[lane].eq(Mux(shows_v, self.v[lane], counted[lane])) for lane in range(lanes)]
 
         left, lane = Signal(lanes), Signal(exact_log2(lanes))
         rest = Signal(lanes)
@@ -70,10 +75,7 @@ class Encoder(wiring.Component):
         spike_payload = 1 if flit.payload_bits else 0
         payload = spike_payload
         if tile.value_bits:
-            value = head.values[lane] if lanes > 1 else head.values[0]
-            payload = value
-            if not all(g.update.values for g in tile.groups):
-                payload = Mux(Array(int(g.update.values) for g in tile.groups)[head.group], value, spike_payload)
+            payload = head.values[lane] if lanes > 1 else head.values[0]
         m.d.comb += [
             self.busy.eq(queue.r_rdy), self.flits.valid.eq(queue.r_rdy), queue.r_en.eq(self.flits.ready & (rest == 0)),
             flits.key.eq(Array(keys)[head.group] if len(keys) > 1 else keys[0]), flits.neuron.eq(Cat(lane, head.local)),

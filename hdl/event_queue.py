@@ -1,4 +1,4 @@
-"""Event queue of a tile: for each group and each future timestep slot the list of axons that fired."""
+"""Event queue of a tile: for each list of each group and each future timestep slot the axons that fired."""
 
 from amaranth import *
 from amaranth.lib import data, memory, wiring
@@ -20,11 +20,11 @@ def event_layout(tile: TileSpec) -> data.StructLayout:
 
 
 class EventQueue(wiring.Component):
-    """Lists of events, one per group and slot, re-readable until cleared.
+    """Lists of events, one per :attr:`TileSpec.lists` and slot, re-readable until cleared.
 
     A write appends in the cycle of ``w_valid`` and counts from the next cycle on. ``r_data`` is entry ``r_index`` of the list
-    (``r_group``, ``r_slot``), one cycle after the address; ``clear`` empties that list, ``clear_all`` every list. ``count`` is the
-    length of the list (``count_group``, ``count_slot``), combinationally. There is no backpressure: a list has room for every axon of its group,
+    (``r_list``, ``r_slot``), one cycle after the address; ``clear`` empties that list, ``clear_all`` every list. ``count`` is the
+    length of the list (``count_list``, ``count_slot``), combinationally. There is no backpressure: a list has room for every axon of its port,
     and an axon is written at most once per slot, so it cannot overflow (proved in tests/formal).
 
     Parameters
@@ -33,39 +33,39 @@ class EventQueue(wiring.Component):
 
     Members
     -------
-    w_valid, w_group, w_slot, w_data : append port.
-    r_group, r_slot, r_index, r_data : read port.
-    count_group, count_slot, count : length port.
+    w_valid, w_list, w_slot, w_data : append port.
+    r_list, r_slot, r_index, r_data : read port.
+    count_list, count_slot, count : length port.
     clear, clear_all : see above.
     """
 
     def __init__(self, tile: TileSpec):
         self._tile = tile
-        group, slot = ceil_log2(len(tile.groups)), ceil_log2(tile.slots)
-        axons = max(g.axons for g in tile.groups)
+        number, slot = ceil_log2(len(tile.lists)), ceil_log2(tile.slots)
+        axons = max(tile.list_axons(k) for k in range(len(tile.lists)))
         super().__init__({
-            "w_valid": In(1), "w_group": In(group), "w_slot": In(slot), "w_data": In(event_layout(tile)),
-            "r_group": In(group), "r_slot": In(slot), "r_index": In(tile.axon_bits), "r_data": Out(event_layout(tile)),
-            "count_group": In(group), "count_slot": In(slot), "count": Out(range(axons + 1)), "clear": In(1), "clear_all": In(1),
+            "w_valid": In(1), "w_list": In(number), "w_slot": In(slot), "w_data": In(event_layout(tile)),
+            "r_list": In(number), "r_slot": In(slot), "r_index": In(tile.axon_bits), "r_data": Out(event_layout(tile)),
+            "count_list": In(number), "count_slot": In(slot), "count": Out(range(axons + 1)), "clear": In(1), "clear_all": In(1),
         })
 
     def elaborate(self, platform):
         m = Module()
         tile = self._tile
-        n_lists = len(tile.groups) * tile.slots
-        w_list, r_list, count_list = (Cat(self.w_slot, self.w_group), Cat(self.r_slot, self.r_group),
-                                      Cat(self.count_slot, self.count_group))
+        n_lists = len(tile.lists) * tile.slots
+        w_place, r_place, count_place = (Cat(self.w_slot, self.w_list), Cat(self.r_slot, self.r_list),
+                                         Cat(self.count_slot, self.count_list))
 
         counts = [Signal.like(self.count, name=f"count_{k}") for k in range(n_lists)]
         w_index = Signal(tile.axon_bits)
         for k, count in enumerate(counts):
             # The list that is walked and cleared is never the one written to: its timestep's events are complete.
-            with m.If(self.clear_all | (self.clear & (r_list == k))):
+            with m.If(self.clear_all | (self.clear & (r_place == k))):
                 m.d.sync += count.eq(0)
-            with m.Elif(self.w_valid & (w_list == k)):
+            with m.Elif(self.w_valid & (w_place == k)):
                 m.d.sync += count.eq(count + 1)
-        m.d.comb += [w_index.eq(Array(counts)[w_list] if n_lists > 1 else counts[0]),
-                     self.count.eq(Array(counts)[count_list] if n_lists > 1 else counts[0])]
+        m.d.comb += [w_index.eq(Array(counts)[w_place] if n_lists > 1 else counts[0]),
+                     self.count.eq(Array(counts)[count_place] if n_lists > 1 else counts[0])]
 
         width = Shape.cast(event_layout(tile)).width
         if width == 0:  # a single axon with unit payload: the count says it all
@@ -73,12 +73,12 @@ class EventQueue(wiring.Component):
         depth = n_lists << tile.axon_bits
         m.submodules.entries = entries = memory.Memory(shape=event_layout(tile), depth=depth, init=[])
         write = entries.write_port()
-        m.d.comb += [write.addr.eq(Cat(w_index, w_list)), write.data.eq(self.w_data), write.en.eq(self.w_valid)]
+        m.d.comb += [write.addr.eq(Cat(w_index, w_place)), write.data.eq(self.w_data), write.en.eq(self.w_valid)]
         if depth <= _DISTRIBUTED_DEPTH:
             read = entries.read_port(domain="comb")
             m.d.sync += self.r_data.eq(read.data)
         else:
             read = entries.read_port()
             m.d.comb += self.r_data.eq(read.data)
-        m.d.comb += read.addr.eq(Cat(self.r_index, r_list))
+        m.d.comb += read.addr.eq(Cat(self.r_index, r_place))
         return m

@@ -3,16 +3,18 @@
 from amaranth import *
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
 from ..spec.chip import TileSpec
+from ..spec.tile import SIDE
 from .event_queue import event_layout
 
 __all__ = ["SynapseLanes", "weight_row_layout"]
 
 
 def weight_row_layout(tile: TileSpec) -> data.ArrayLayout:
-    """P weights, lane 0 in the lowest bits."""
-    return data.ArrayLayout(signed(tile.weight_bits), tile.lanes)
+    """P weights (unsigned indices where any list has a codebook), lane 0 in the lowest bits."""
+    return data.ArrayLayout(unsigned(tile.weight_bits) if tile.codebooks else signed(tile.weight_bits), tile.lanes)
 
 
 class SynapseLanes(wiring.Component):
@@ -25,21 +27,26 @@ class SynapseLanes(wiring.Component):
     The cycles of a row without an event must come before its events: then a row whose last cycle has no event has the sum zero, and
     masking costs the flip-flops' enable and reset instead of a gate per weight bit.
 
+    Where a group has another port, the sums of a row of that port's list go to ``side_sums`` instead, and stay there until the next such
+    row's last event; the row of port ``i`` follows, and ``handed`` marks both. Indices become weights behind the weight register.
+
     Members
     -------
-    event, valid, last : stage of the weight address: event of this cycle; it exists (and so do all later ones of its row);
-        end of the row.
+    event, valid, last, list : stage of the weight address: event of this cycle; it exists (and so do all later ones of its row);
+        end of the row; number of its list.
     address : address of the weight row of this event.
     handing, handed : last cycle before, and first cycle of a new row in ``sums``.
-    sums : P sums of payload * weight, exact.
+    sums, side_sums : P sums of payload * weight, exact.
     w_valid, w_address, w_data : write port of the weight memory; the walk must not run.
     """
 
     def __init__(self, tile: TileSpec, init=()):
         self._tile, self._init = tile, init
+        sums = data.ArrayLayout(signed(tile.accumulator_bits), tile.lanes)
         super().__init__({
-            "event": In(event_layout(tile)), "valid": In(1), "last": In(1), "address": In(range(max(tile.weight_depth, 1))),
-            "handing": Out(1), "handed": Out(1), "sums": Out(data.ArrayLayout(signed(tile.accumulator_bits), tile.lanes)),
+            "event": In(event_layout(tile)), "valid": In(1), "last": In(1), "list": In(ceil_log2(len(tile.lists))),
+            "address": In(range(max(tile.weight_depth, 1))),
+            "handing": Out(1), "handed": Out(1), "sums": Out(sums), "side_sums": Out(sums),
             "w_valid": In(1), "w_address": In(range(max(tile.weight_depth, 1))), "w_data": In(weight_row_layout(tile)),
         })
 
@@ -55,25 +62,26 @@ class SynapseLanes(wiring.Component):
                      read.addr.eq(self.address), read.en.eq(~self.w_valid)]
         row = data.View(weight_row_layout(tile), read.data)
 
-        valid, last, payload = Signal(), Signal(), Signal.like(self.event.payload)
-        m.d.sync += [valid.eq(self.valid), last.eq(self.last), payload.eq(self.event.payload)]
+        valid, last, payload, number = Signal(), Signal(), Signal.like(self.event.payload), Signal.like(self.list)
+        m.d.sync += [valid.eq(self.valid), last.eq(self.last), payload.eq(self.event.payload), number.eq(self.list)]
         # The block RAM's output has the cycle to itself: it is slow, and far from the lanes.
         register = Signal(weight_row_layout(tile), reset_less=True)
-        factor, factor_valid, factor_last = Signal.like(payload), Signal(), Signal()
-        m.d.sync += [register.eq(row), factor.eq(payload), factor_valid.eq(valid), factor_last.eq(last)]
-        terms = [register[lane] for lane in range(tile.lanes)]
-        valid, last, payload = factor_valid, factor_last, factor
+        factor, factor_valid, factor_last, factor_list = Signal.like(payload), Signal(), Signal(), Signal.like(self.list)
+        m.d.sync += [register.eq(row), factor.eq(payload), factor_valid.eq(valid), factor_last.eq(last), factor_list.eq(number)]
+        terms = [self._weight(m, register[lane], factor_list, lane) for lane in range(tile.lanes)]
+        valid, last, payload, number = factor_valid, factor_last, factor, factor_list
         if tile.payload_kind == "graded":
-            product_valid, product_last = Signal(), Signal()
-            m.d.sync += [product_valid.eq(factor_valid), product_last.eq(factor_last)]
-            for lane in range(tile.lanes):
-                product = Signal(signed(tile.weight_bits + tile.payload_bits), name=f"product_{lane}")
-                m.d.sync += product.eq(register[lane] * factor)
+            product_valid, product_last, product_list = Signal(), Signal(), Signal.like(self.list)
+            m.d.sync += [product_valid.eq(factor_valid), product_last.eq(factor_last), product_list.eq(factor_list)]
+            for lane, weight in enumerate(terms):
+                product = Signal(signed(tile.value_weight_bits + tile.payload_bits), name=f"product_{lane}")
+                m.d.sync += product.eq(weight * factor)
                 terms[lane] = product
-            valid, last = product_valid, product_last
+            valid, last, number = product_valid, product_last, product_list
 
-        m.d.comb += self.handing.eq(last)
-        m.d.sync += self.handed.eq(last)
+        side = Array(int(port == SIDE) for _, port in tile.lists)[number] if tile.has_sides else Const(0, 1)
+        m.d.comb += self.handing.eq(last & ~side)
+        m.d.sync += self.handed.eq(self.handing)
         for lane, term in enumerate(terms):
             accumulator = Signal(signed(tile.accumulator_bits), name=f"accumulator_{lane}", reset_less=True)
             total = Signal(signed(tile.accumulator_bits), name=f"total_{lane}")
@@ -87,10 +95,22 @@ class SynapseLanes(wiring.Component):
                 m.d.sync += accumulator.eq(0)
             with m.Elif(valid):
                 m.d.sync += accumulator.eq(total)
-            held = Signal(signed(tile.accumulator_bits), name=f"held_{lane}", reset_less=True)
-            with m.If(last & ~valid):
-                m.d.sync += held.eq(0)
-            with m.Elif(last):
-                m.d.sync += held.eq(total)
-            m.d.comb += self.sums[lane].eq(held)
+            for name, sums, here in (("held", self.sums, ~side), ("side_held", self.side_sums, side))[:1 + tile.has_sides]:
+                held = Signal(signed(tile.accumulator_bits), name=f"{name}_{lane}", reset_less=True)
+                with m.If(last & here & ~valid):
+                    m.d.sync += held.eq(0)
+                with m.Elif(last & here):
+                    m.d.sync += held.eq(total)
+                m.d.comb += sums[lane].eq(held)
         return m
+
+    def _weight(self, m, stored, number, lane):
+        """What is stored as a weight: itself, or the entry of the list's codebook."""
+        tile = self._tile
+        if not tile.codebooks:
+            return stored
+        weight = Signal(signed(tile.value_weight_bits), name=f"weight_{lane}")
+        values = {book: Array(book[min(k, len(book) - 1)] for k in range(1 << tile.weight_bits))[stored] if book else stored.as_signed()
+                  for book in dict.fromkeys(tile.codebooks)}
+        m.d.comb += weight.eq(next(iter(values.values())) if len(values) == 1 else Array(values[book] for book in tile.codebooks)[number])
+        return weight

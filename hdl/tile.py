@@ -10,6 +10,7 @@ from .axon_table import AxonTable, axon_entry_layout
 from .encoder import Encoder
 from .event_queue import EventQueue
 from .flit import flit_layout
+from .pipeline import Pipeline
 from .synapse_lanes import SynapseLanes, weight_row_layout
 from .update import NeuronUpdate, parameter_layout
 from .walker import Walker
@@ -29,9 +30,10 @@ def trace_layout(tile: TileSpec) -> dict[str, Out]:
     return {"valid": Out(1), "index": Out(range(max(tile.n_updates, 2))), "v": Out(data.ArrayLayout(signed(v_bits), tile.update_lanes))}
 
 
-def counters_layout() -> data.StructLayout:
-    """Events stored, synaptic operations, neuron updates and spikes (LI: values) since RESET, modulo 2**32."""
-    return data.StructLayout({"events": 32, "sops": 32, "updates": 32, "spikes": 32})
+def counters_layout(tile: TileSpec) -> data.ArrayLayout:
+    """Per group since RESET, modulo 2**32: events worked on, synaptic operations, those that multiply (a payload other than -1 and 1), neuron
+    updates, and spikes sent (LI: values)."""
+    return data.ArrayLayout(data.StructLayout({"events": 32, "sops": 32, "multiplied": 32, "updates": 32, "spikes": 32}), len(tile.groups))
 
 
 def configuration_bits(tile: TileSpec) -> int:
@@ -42,8 +44,8 @@ def configuration_bits(tile: TileSpec) -> int:
 class Tile(wiring.Component):
     """One tile; the timing is docs/architecture.md, section 3, clock by clock.
 
-    Throughput P synaptic operations per cycle. A phase takes the sum over rows of max(events, P / U) cycles plus a constant. Takes a flit
-    per cycle and axon entry, always. Its own flits wait in a FIFO that cannot overflow.
+    Throughput P synaptic operations per cycle. A phase takes the sum over rows of max(events, P / U) cycles plus a constant; a group with a gate
+    (or another port) walks two lists per row. Takes a flit per cycle and axon entry, always. Its own flits wait in a FIFO that cannot overflow.
 
     Parameters
     ----------
@@ -72,7 +74,7 @@ class Tile(wiring.Component):
             "start": In(1), "clear": In(1), "active": In(len(tile.groups)), "busy": Out(1),
             "i": In(stream.Signature(flit_layout(flit))), "o": Out(stream.Signature(flit_layout(flit))),
             "trace": Out(wiring.Signature(trace_layout(tile))), **members,
-            **({"counters": Out(counters_layout())} if counters else {}),
+            **({"counters": Out(counters_layout(tile))} if counters else {}),
         })
 
     def elaborate(self, platform):
@@ -96,16 +98,16 @@ class Tile(wiring.Component):
         # Walk.
         m.d.comb += [
             walker.start.eq(self.start), walker.clear.eq(self.clear), walker.active.eq(self.active), walker.count.eq(queue.count),
-            queue.count_group.eq(walker.next_group), queue.count_slot.eq(times[walker.next_group][:slot_bits]),
-            queue.r_group.eq(walker.group), queue.r_slot.eq(times[walker.group][:slot_bits]), queue.r_index.eq(walker.index),
-            queue.clear.eq(walker.done), queue.clear_all.eq(self.start & self.clear),
-            queue.w_valid.eq(axons.w_valid), queue.w_group.eq(axons.w_group), queue.w_slot.eq(axons.w_slot), queue.w_data.eq(axons.w_data),
+            queue.count_list.eq(walker.next_list), queue.count_slot.eq(times[walker.next_group][:slot_bits]),
+            queue.r_list.eq(walker.list), queue.r_slot.eq(times[walker.group][:slot_bits]), queue.r_index.eq(walker.index),
+            queue.clear.eq(walker.last & walker.last_row), queue.clear_all.eq(self.start & self.clear),
+            queue.w_valid.eq(axons.w_valid), queue.w_list.eq(axons.w_list), queue.w_slot.eq(axons.w_slot), queue.w_data.eq(axons.w_data),
         ]
         # The event leaves the queue one cycle after it was asked for; its weight address comes one later, then weights and sums.
-        valid, last, walking = Signal(), Signal(), Signal()
-        m.d.sync += [valid.eq(walker.valid), last.eq(walker.last), walking.eq(walker.walking)]
+        valid, last, walking, number = Signal(), Signal(), Signal(), Signal.like(walker.list)
+        m.d.sync += [valid.eq(walker.valid), last.eq(walker.last), walking.eq(walker.walking), number.eq(walker.list)]
         # The sum that is the weight address has a register: the queue's memory and the weights' are both slow.
-        m.d.sync += [lanes.event.eq(queue.r_data), lanes.valid.eq(valid), lanes.last.eq(last),
+        m.d.sync += [lanes.event.eq(queue.r_data), lanes.valid.eq(valid), lanes.last.eq(last), lanes.list.eq(number),
                      lanes.address.eq(walker.row_address + queue.r_data.axon)]
         # Rows under way between walk and hand-over, and what the update must know of each: first of which group.
         depth = tile.front_latency - 1
@@ -151,13 +153,15 @@ class Tile(wiring.Component):
             with m.Elif(more):
                 m.d.sync += beat.eq(beat + 1)
         for lane in range(tile.update_lanes):
-            choices = [lanes.sums[b * tile.update_lanes + lane] for b in range(beats)]
-            m.d.comb += update.sums[lane].eq(Array(choices)[beat] if beats > 1 else choices[0])
+            for held, sums in ((lanes.sums, update.sums), (lanes.side_sums, update.side_sums))[:1 + tile.has_sides]:
+                choices = [held[b * tile.update_lanes + lane] for b in range(beats)]
+                m.d.comb += sums[lane].eq(Array(choices)[beat] if beats > 1 else choices[0])
 
         # Results.
         m.d.comb += [
             encoder.valid.eq(update.done), encoder.group.eq(update.done_group), encoder.local.eq(update.done_local),
             encoder.mask.eq(update.spikes), encoder.v.eq(update.v),
+            *([encoder.counts.eq(update.counts)] if tile.count_bits else []),
             self.trace.valid.eq(update.done & ~clearing), self.trace.index.eq(update.done_index), self.trace.v.eq(update.v),
         ]
         m.d.comb += [encoder.times[g].eq(times[g]) for g in range(n_groups)]
@@ -184,23 +188,34 @@ class Tile(wiring.Component):
 
     def _count(self, m, walker, update):
         """Counters. A synaptic operation is one weight of a real neuron accumulated: a padded lane does not count."""
-        tile, counters = self._tile, self.counters
+        tile, lanes = self._tile, self._lanes
         neurons = Signal(range(tile.lanes + 1))
         m.d.comb += neurons.eq(tile.lanes)
         for g, group in enumerate(tile.groups):
             with m.If((walker.group == g) & walker.last_row):
                 m.d.comb += neurons.eq(group.size - (tile.rows(g) - 1) * tile.lanes)
+        # An event's payload is known with it, two cycles after the walk.
+        known = Pipeline(m, "counted")
+        for name, value in (("neurons", neurons), ("group", walker.group)):
+            known.put(name, value, 0)
+        multiplies = Const(0, 1)
+        if tile.payload_kind == "graded":
+            multiplies = lanes.valid & (lanes.event.payload != 1) & (lanes.event.payload != -1)
 
         def population(bits):
             return sum(bits[k] for k in range(tile.update_lanes))
 
-        with m.If(self.start & self.clear):
-            m.d.sync += counters.as_value().eq(0)
-        with m.Else():
-            with m.If(self._axons.w_valid):
-                m.d.sync += counters.events.eq(counters.events + 1)
-            with m.If(walker.valid):
-                m.d.sync += counters.sops.eq(counters.sops + neurons)
-            with m.If(self.trace.valid):
-                m.d.sync += [counters.updates.eq(counters.updates + population(update.done_exists)),
-                             counters.spikes.eq(counters.spikes + population(update.spikes))]
+        for g in range(len(tile.groups)):
+            counters = self.counters[g]
+            additions = [
+                (walker.valid & walker.first_row & (walker.group == g), counters.events, 1),
+                (walker.valid & (walker.group == g), counters.sops, neurons),
+                (multiplies & (known.at("group", 2) == g), counters.multiplied, known.at("neurons", 2)),
+                (self.trace.valid & (update.done_group == g), counters.updates, population(update.done_exists)),
+                (self.trace.valid & (update.done_group == g), counters.spikes, population(update.spikes)),
+            ]
+            for when, counter, amount in additions:
+                with m.If(self.start & self.clear):
+                    m.d.sync += counter.eq(0)
+                with m.Elif(when):
+                    m.d.sync += counter.eq(counter + amount)

@@ -55,7 +55,7 @@ class Chip(wiring.Component):
             "status": Out(status),
             **({"answer": Out(wiring.Signature({name: Out(width) for name, width in answer_fields(chip).items()}))} if answer_fields(chip) else {}),
             **{f"trace_{k}": Out(wiring.Signature(trace_layout(chip.tiles[k]))) for k in tiles},
-            **({f"counters_{k}": Out(counters_layout()) for k in tiles} if chip.counters else {}),
+            **({f"counters_{k}": Out(counters_layout(chip.tiles[k])) for k in tiles} if chip.counters else {}),
         })
 
     def elaborate(self, platform):

@@ -6,36 +6,40 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from ..spec.chip import TileSpec
+from ..spec.tile import MAIN, SIDE
 
 __all__ = ["Walker"]
 
 
 class Walker(wiring.Component):
-    """Walks the event list of each active group once per row of P neurons.
+    """Walks the event list of each active group once per row of P neurons; where a group has another port, that port's list first, then its
+    own, row by row: two weight rows per event.
 
-    With ``start`` in cycle 0, the first row begins in cycle 1; then rows and groups follow each other without gaps. A row takes
-    max(events, P / U) cycles, so that the update of the row before fits beside it. ``index`` counts down to 0, the end of the row:
+    With ``start`` in cycle 0, the first row begins in cycle 1; then lists, rows and groups follow each other without gaps. A list takes
+    max(events, P / U) cycles, so that the update of the row before fits beside it. ``index`` counts down to 0, the end of the list:
     the cycles without an event (``valid`` low) come first, then one event per cycle, the latest arrival first. The queue delivers
     an event one cycle after ``index``; ``row_address`` is timed for that cycle.
 
     Members
     -------
     start, active, clear : begin a phase with these groups; with ``clear`` all of them, as if no event had arrived.
-    next_group, count : the group that begins if one does in this cycle, and the length of its list.
-    group, index : the group of this cycle, if ``walking``, and the place in its list of the event asked for, if ``valid``.
-    walking, valid, last, done : of this cycle: in a row; an event exists; end of a row; end of a group's last row.
+    next_group, next_list, count : the list that begins if one does in this cycle, its group, and its length.
+    group, list, index : those of this cycle, if ``walking``, and the place in the list of the event asked for, if ``valid``.
+    walking, valid, last, done : of this cycle: in a row; an event exists; end of a row's list; end of a group's last row.
+    side : the list is that of a port beside ``i``.
     first_row, last_row : the row is its group's first, its last.
     row_address : weight address of axon 0 of the row, one cycle later.
     """
 
     def __init__(self, tile: TileSpec):
         self._tile = tile
-        group = ceil_log2(len(tile.groups))
+        group, number = ceil_log2(len(tile.groups)), ceil_log2(len(tile.lists))
+        most = max(tile.list_axons(k) for k in range(len(tile.lists)))
         super().__init__({
             "start": In(1), "clear": In(1), "active": In(len(tile.groups)),
-            "next_group": Out(group), "count": In(range(max(g.axons for g in tile.groups) + 1)),
-            "group": Out(group), "index": Out(tile.axon_bits), "walking": Out(1), "valid": Out(1), "last": Out(1), "done": Out(1),
-            "first_row": Out(1), "last_row": Out(1), "row_address": Out(range(max(tile.weight_depth, 1))),
+            "next_group": Out(group), "next_list": Out(number), "count": In(range(most + 1)),
+            "group": Out(group), "list": Out(number), "index": Out(tile.axon_bits), "walking": Out(1), "valid": Out(1), "last": Out(1),
+            "done": Out(1), "side": Out(1), "first_row": Out(1), "last_row": Out(1), "row_address": Out(range(max(tile.weight_depth, 1))),
         })
 
     def elaborate(self, platform):
@@ -47,17 +51,19 @@ class Walker(wiring.Component):
 
         # Which group begins: at start the first active one, after a group's last row the first of those left.
         clearing, todo, wanted, choices, begin = Signal(), Signal(n_groups), Signal(n_groups), Signal(n_groups), Signal()
+        chosen = Signal.like(self.group)
         m.d.comb += [wanted.eq(self.active | self.clear.replicate(n_groups)), choices.eq(Mux(self.start, wanted, todo)),
                      begin.eq((self.start | self.done) & choices.any())]
         for g in reversed(range(n_groups)):
             with m.If(choices[g]):
-                m.d.comb += self.next_group.eq(g)  # the last assignment wins: the lowest group
+                m.d.comb += chosen.eq(g)  # the last assignment wins: the lowest group
         with m.If(self.start):
             m.d.sync += clearing.eq(self.clear)
 
         events, length = Signal.like(self.count), Signal.like(self.count)
-        cycle = Signal(range(max(max(g.axons for g in tile.groups), tile.beats)))
-        longest, first_cycle = Signal.like(cycle), Signal.like(cycle)  # of this group's rows, and of one that begins now
+        most = max(tile.list_axons(k) for k in range(len(tile.lists)))
+        cycle = Signal(range(max(most, tile.beats)))
+        longest, first_cycle = Signal.like(cycle), Signal.like(cycle)  # of the list that is walked, and of one that begins now
         m.d.comb += first_cycle.eq(Mux(length > tile.beats, length - 1, tile.beats - 1))
         rows_left = Signal(range(max(tile.rows(g) for g in range(n_groups))))
         m.d.comb += [
@@ -66,25 +72,60 @@ class Walker(wiring.Component):
             self.valid.eq(self.walking & (cycle < events)),
             self.last.eq(self.walking & (cycle == 0)),
             self.last_row.eq(rows_left == 0),
-            self.done.eq(self.last & self.last_row),
+            self.done.eq(self.last & self.last_row & ~self.side),
         ]
+        self._choose_list(m, begin, chosen, of_group)
         with m.If(begin):
-            m.d.sync += [self.walking.eq(1), self.group.eq(self.next_group), self.first_row.eq(1), events.eq(length),
-                         cycle.eq(first_cycle), longest.eq(first_cycle),
+            m.d.sync += [self.walking.eq(1), self.group.eq(self.next_group), self.list.eq(self.next_list), self.first_row.eq(1),
+                         events.eq(length), cycle.eq(first_cycle), longest.eq(first_cycle),
                          rows_left.eq(of_group([tile.rows(g) - 1 for g in range(n_groups)], self.next_group)),
                          todo.eq(choices & (choices - 1))]
         with m.Elif(self.done):
             m.d.sync += self.walking.eq(0)
         with m.Elif(self.last):
-            m.d.sync += [cycle.eq(longest), rows_left.eq(rows_left - 1), self.first_row.eq(0)]
+            if tile.has_sides:  # the next list has its own length
+                m.d.sync += [events.eq(length), cycle.eq(first_cycle), self.list.eq(self.next_list)]
+            else:
+                m.d.sync += cycle.eq(longest)
+            with m.If(~self.side):
+                m.d.sync += [rows_left.eq(rows_left - 1), self.first_row.eq(0)]
         with m.Elif(self.walking):
             m.d.sync += cycle.eq(cycle - 1)
-
-        # Running base of the weight rows, one stage behind the walk: a new group loads its base, a new row adds the group's axons.
-        late_walking, late_last, late_done = Signal(), Signal(), Signal()
-        m.d.sync += [late_walking.eq(self.walking), late_last.eq(self.last), late_done.eq(self.done)]
-        with m.If(~late_walking | late_done):
-            m.d.sync += self.row_address.eq(of_group([tile.weight_base(g) for g in range(n_groups)], self.group))
-        with m.Elif(late_last):
-            m.d.sync += self.row_address.eq(self.row_address + of_group([g.axons for g in tile.groups], self.group))
+        self._address(m, of_group)
         return m
+
+    def _choose_list(self, m, begin, chosen, of_group):
+        """The list that begins: a group's second one before its first, row by row."""
+        tile = self._tile
+        if not tile.has_sides:
+            m.d.comb += [self.next_group.eq(chosen), self.next_list.eq(chosen)]
+            return
+        groups = range(len(tile.groups))
+        main = [tile.list_of(g) for g in groups]
+        first = [tile.list_of(g, SIDE) if tile.groups[g].side_axons else main[g] for g in groups]
+        m.d.comb += [
+            self.next_group.eq(Mux(begin, chosen, self.group)),
+            self.next_list.eq(Mux(begin | ~self.side, of_group(first, self.next_group), of_group(main, self.group))),
+            self.side.eq(Array(int(port == SIDE) for _, port in tile.lists)[self.list]),
+        ]
+
+    def _address(self, m, of_group):
+        """Running base of the weight rows, one stage behind the walk: a new group loads its bases, a new row adds the list's axons."""
+        tile = self._tile
+        late_walking, late_last, late_done, late_side = Signal(), Signal(), Signal(), Signal()
+        m.d.sync += [late_walking.eq(self.walking), late_last.eq(self.last), late_done.eq(self.done)]
+        bases = {MAIN: self.row_address}
+        if tile.has_sides:
+            m.d.sync += late_side.eq(self.side)
+            bases = {MAIN: Signal.like(self.row_address, name="base"), SIDE: Signal.like(self.row_address, name="side_base")}
+            m.d.comb += self.row_address.eq(Mux(late_side, bases[SIDE], bases[MAIN]))
+        for port, base in bases.items():
+            starts, steps = [], []
+            for g, group in enumerate(tile.groups):
+                there = port == MAIN or group.side_axons > 0
+                starts.append(tile.weight_base(tile.list_of(g, port)) if there else 0)
+                steps.append((group.axons, group.side_axons)[port])
+            with m.If(~late_walking | late_done):
+                m.d.sync += base.eq(of_group(starts, self.group))
+            with m.Elif(late_last & (late_side == port)):
+                m.d.sync += base.eq(base + of_group(steps, self.group))

@@ -6,39 +6,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..spec.network import Model, Network, Population, Readout
+from ..spec.network import Network, Population
 from ._neuron_steps import Membrane
-from ._plan import Group, Layer, Plan, Synapses, plan
+from ._neurons import Neurons
+from ._plan import Group, Layer, Plan, PortPlan, Synapses, plan
+from ._readouts import accumulate
+from ._state import State
+from ._tally import tally
 from .counters import Counters
 
-__all__ = ["MAX_COUNT", "ChunkResult", "State", "chunk_clips", "initial_state", "run_chunk"]
+__all__ = ["ChunkResult", "chunk_clips", "run_chunk"]
 
-MAX_COUNT = (1 << 16) - 1  # where a spike count saturates
 # Neurons updated by one NumPy call: long enough that two threads do not spend their time handing over the interpreter lock
 # (bench/golden_speed.py; 8,192 gave no gain from a second core).
 _STEP_ELEMENTS = 1 << 15
 _BLOCK_ELEMENTS = 1 << 17  # entries of one block of currents or spikes: a few of these share the L2 cache
-
-
-@dataclass(frozen=True, eq=False)
-class State:
-    """All that a network remembers between calls of ``run``; every array has the clips as its first axis.
-
-    ``v`` ``[N, size], int32``; ``fired`` ``[N, size], bool`` (s_prev); ``history`` ``[N, delay, size], int16``, the payloads of the
-    last timesteps that a delayed projection still needs; ``readouts`` ``[N, size], int64``.
-    """
-
-    digest: str
-    n_clips: int
-    v: dict[str, np.ndarray]
-    fired: dict[str, np.ndarray]
-    history: dict[str, np.ndarray]
-    readouts: dict[str, np.ndarray]
-
-    def take(self, first: int, last: int) -> State:
-        """The state of clips first..last-1 (views)."""
-        return State(self.digest, last - first, *({name: a[first:last] for name, a in part.items()}
-                                                  for part in (self.v, self.fired, self.history, self.readouts)))
 
 
 @dataclass(eq=False)
@@ -49,21 +31,9 @@ class ChunkResult:
     spike_counts: dict[str, np.ndarray] = field(default_factory=dict)
     spikes: dict[str, np.ndarray] = field(default_factory=dict)
     potentials: dict[str, np.ndarray] = field(default_factory=dict)
+    currents: dict[str, np.ndarray] = field(default_factory=dict)
     counters: dict[str, Counters] = field(default_factory=dict)
     saturations: dict[str, int] = field(default_factory=dict)
-
-
-def initial_state(network: Network, n_clips: int) -> State:
-    """The state after RESET: v_init, nobody fired, no event under way, empty readouts (MAX: v_min, the others 0)."""
-    neurons = [p for p in network.populations if p.model is not Model.INPUT]
-    history = plan(network).history
-    return State(
-        digest=network.digest, n_clips=n_clips,
-        v={p.name: np.full((n_clips, p.size), p.v_init, dtype=np.int32) for p in neurons},
-        fired={p.name: np.zeros((n_clips, p.size), dtype=bool) for p in neurons},
-        history={p.name: np.zeros((n_clips, history[p.name], p.size), dtype=np.int16) for p in network.populations},
-        readouts={p.name: np.full((n_clips, p.size), p.v_min if p.readout is Readout.MAX else 0, dtype=np.int64)
-                  for p in neurons if p.readout is not Readout.NONE})
 
 
 def chunk_clips(network: Network, n_steps: int) -> int:
@@ -91,25 +61,35 @@ class _Chunk:
         for name, history in state.history.items():
             self.events[name] = np.zeros((history.shape[1] + self.block, self.n, history.shape[2]), dtype=np.float32)
             self.events[name][: history.shape[1]] = history.swapaxes(0, 1)
-        layers = [layer for group in self.plan.groups for layer in group.layers]
-        self.membranes = {k.population.name: Membrane(k.population, state.v[k.population.name], k.dtype) for k in layers}
-        # Masks of the block's timesteps, entry 0 that of the step before.
-        self.quiet: dict[str, np.ndarray] = {}
+        self.neurons: dict[str, Membrane | Neurons] = {}
+        # Spikes less 1 (so -1 and 0 are masks) of the block's timesteps, entry 0 that of the step before.
+        self.marks: dict[str, np.ndarray] = {}
         self.potentials: dict[str, np.ndarray] = {}
+        self.sent: dict[str, np.ndarray] = {}  # events of each neuron, [n, size]
         self.result = ChunkResult(state)
-        for layer in layers:
-            p = layer.population
-            self.quiet[p.name] = np.empty((self.block + 1, self.n * p.size), dtype=layer.dtype)
-            self.quiet[p.name][0] = ~-state.fired[p.name].astype(layer.dtype).ravel()
-            if record or not p.spikes:
-                self.potentials[p.name] = np.empty((self.block, self.n * p.size), dtype=layer.dtype)
-            if record:
-                self.result.potentials[p.name] = np.empty((self.n, self.n_steps, p.size), dtype=np.int32)
-            if p.spikes:
-                self.result.spike_counts[p.name] = np.zeros((self.n, p.size), dtype=np.int64)
-                if record:
-                    self.result.spikes[p.name] = np.empty((self.n, self.n_steps, p.size), dtype=bool)
+        for layer in (layer for group in self.plan.groups for layer in group.layers):
+            self._prepare(layer)
         self.readouts = {name: value.copy() for name, value in state.readouts.items()}
+
+    def _prepare(self, layer: Layer) -> None:
+        """The neurons of a layer, its buffers, and the arrays of its results."""
+        p, result = layer.population, self.result
+        self.neurons[p.name] = (Membrane(p, self.before.potentials[p.name], layer.dtype) if layer.plain
+                                else Neurons(p, self.before, layer.dtype))
+        self.marks[p.name] = np.full((self.block + 1, self.n * p.size), -1, dtype=layer.dtype)
+        if self.record or not p.spikes:
+            self.potentials[p.name] = np.empty((self.block, self.n * p.size), dtype=layer.dtype)
+        if self.record:
+            result.potentials[p.name] = np.empty((self.n, self.n_steps, p.size), dtype=np.int32)
+            if p.has_current:
+                result.currents[p.name] = np.empty((self.n, self.n_steps, p.size), dtype=np.int32)
+        if p.spikes:
+            self.marks[p.name][0] += self.before.spikes[p.name].ravel()
+            result.spike_counts[p.name] = np.zeros((self.n, p.size), dtype=np.int64)
+            # One event per spike, unless a neuron may send several in one.
+            self.sent[p.name] = result.spike_counts[p.name] if p.max_spikes == 1 else np.zeros((self.n, p.size), dtype=np.int64)
+            if self.record:
+                result.spikes[p.name] = np.empty((self.n, self.n_steps, p.size), dtype=bool if p.max_spikes == 1 else np.int16)
 
     def run(self) -> ChunkResult:
         for start in range(0, self.n_steps, self.block):
@@ -120,7 +100,7 @@ class _Chunk:
                 self.events[p.name][self.plan.history[p.name] :][:n_steps] = block.swapaxes(0, 1)
                 channel += p.size
             for group in self.plan.groups:
-                self._run_group(group, n_steps)
+                self._run_group(group, start, n_steps)
                 for layer in group.layers:
                     self._collect(layer.population, start, n_steps)
             for name, history in self.plan.history.items():
@@ -129,7 +109,7 @@ class _Chunk:
         return self._finish()
 
     def _sums(self, synapses: tuple[Synapses, ...], first: int, n_steps: int) -> np.ndarray:
-        """A << G of some projections for timesteps of the block, ``[n_steps * n, size]``, exact in floating point."""
+        """The sum of some projections for timesteps of the block, ``[n_steps * n, size]``, exact in floating point."""
         total: np.ndarray | None = None
         for synapse in synapses:
             at = self.plan.history[synapse.source] + first - synapse.delay
@@ -140,98 +120,89 @@ class _Chunk:
         assert total is not None
         return total
 
-    def _run_group(self, group: Group, n_steps: int) -> None:
-        currents = {layer.population.name: self._currents(layer, n_steps) for layer in group.layers}
+    def _run_group(self, group: Group, start: int, n_steps: int) -> None:
+        sums = {layer.population.name: [self._outer_sums(layer, port, n_steps) for port in layer.ports] for layer in group.layers}
         if not group.stepwise:
             (layer,) = group.layers
-            name = layer.population.name
-            for k in range(n_steps):
-                self._step(layer, currents[name][k], k)
+            for k, rows in enumerate(zip(*sums[layer.population.name], strict=True)):
+                self._step(layer, rows, start, k)
             self._send(layer.population, 0, n_steps)
             return
         for k in range(n_steps):
             for layer in group.layers:
-                current = currents[layer.population.name][k]
-                if layer.inner:
-                    current += self._sums(layer.inner, k, 1).astype(layer.dtype).ravel()
-                self._step(layer, current, k)
+                rows = tuple(total[k] for total in sums[layer.population.name])
+                for row, port in zip(rows, layer.ports, strict=True):
+                    if port.inner:
+                        row += self._sums(port.inner, k, 1).astype(layer.dtype).ravel()
+                self._step(layer, rows, start, k)
                 self._send(layer.population, k, 1)
 
-    def _currents(self, layer: Layer, n_steps: int) -> np.ndarray:
-        """(A << G) + offset from outside the group, ``[n_steps, n * size]`` of the layer's dtype."""
-        currents: np.ndarray
-        if layer.outer:
-            currents = self._sums(layer.outer, 0, n_steps).astype(layer.dtype)
+    def _outer_sums(self, layer: Layer, port: PortPlan, n_steps: int) -> np.ndarray:
+        """The offset of a port and what comes from outside the group, ``[n_steps, n * size]`` of the layer's dtype."""
+        sums: np.ndarray
+        if port.outer:
+            sums = self._sums(port.outer, 0, n_steps).astype(layer.dtype)
         else:
-            currents = np.zeros((n_steps * self.n, layer.population.size), dtype=layer.dtype)
-        if layer.offset is not None:
-            currents += layer.offset
-        return currents.reshape(n_steps, self.n * layer.population.size)
+            sums = np.zeros((n_steps * self.n, layer.population.size), dtype=layer.dtype)
+        if port.offset is not None:
+            sums += port.offset
+        return sums.reshape(n_steps, self.n * layer.population.size)
 
-    def _step(self, layer: Layer, current: np.ndarray, k: int) -> None:
+    def _step(self, layer: Layer, sums: tuple[np.ndarray, ...], start: int, k: int) -> None:
+        """One timestep of a layer: ``sums`` of its ports, ``[n * size]`` each."""
         name = layer.population.name
-        membrane, quiet = self.membranes[name], self.quiet[name]
-        membrane.step(current, quiet[k], quiet[k + 1])
+        neurons, marks = self.neurons[name], self.marks[name]
+        neurons.step(marks[k], marks[k + 1], *sums)
         if name in self.potentials:
-            self.potentials[name][k] = membrane.v
+            self.potentials[name][k] = neurons.v
+        if name in self.result.currents and isinstance(neurons, Neurons) and neurons.current is not None:  # recorded
+            self.result.currents[name][:, start + k] = neurons.current.i.reshape(self.n, layer.population.size)
 
     def _send(self, population: Population, first: int, n_steps: int) -> None:
-        """Turn the masks of some timesteps into events: 1 where the mask is 0."""
+        """Turn the marks of some timesteps into events, whose payload is the number of spikes."""
         if population.spikes:
             at = self.plan.history[population.name] + first
             out = self.events[population.name][at : at + n_steps].reshape(n_steps, self.n * population.size)
-            np.add(self.quiet[population.name][first + 1 : first + 1 + n_steps], 1, out=out, casting="unsafe")
+            np.add(self.marks[population.name][first + 1 : first + 1 + n_steps], 1, out=out, casting="unsafe")
 
     def _collect(self, p: Population, start: int, n_steps: int) -> None:
         """Readouts, counts and records of one block."""
-        shape = (n_steps, self.n, p.size)
-        potentials = self.potentials[p.name][:n_steps].reshape(shape) if p.name in self.potentials else None
-        if potentials is not None and self.record:
-            self.result.potentials[p.name][:, start : start + n_steps] = potentials.swapaxes(0, 1)
-        if p.spikes:
-            self.quiet[p.name][0] = self.quiet[p.name][n_steps]
-            events = self.events[p.name][self.plan.history[p.name] :][:n_steps]
-            counts = events.sum(axis=0, dtype=np.float32).astype(np.int64)
-            self.result.spike_counts[p.name] += counts
+        of = counts = None
+        if p.name in self.potentials:
+            of = self.potentials[p.name][:n_steps].reshape(n_steps, self.n, p.size)
             if self.record:
-                self.result.spikes[p.name][:, start : start + n_steps] = events.swapaxes(0, 1) != 0
-            if p.readout is Readout.COUNT:
-                np.minimum(self.readouts[p.name] + counts, MAX_COUNT, out=self.readouts[p.name])
-            return
-        assert potentials is not None
-        readout = self.readouts[p.name]
-        if p.readout is Readout.LAST:
-            readout[:] = potentials[-1]
-        elif p.readout is Readout.MAX:
-            np.maximum(readout, potentials.max(axis=0), out=readout)
-        elif p.readout is Readout.SUM:
-            limit = 1 << (p.v_bits + 15)
-            for v in potentials:
-                np.clip(readout + v, -limit, limit - 1, out=readout)
+                self.result.potentials[p.name][:, start : start + n_steps] = of.swapaxes(0, 1)
+        if p.spikes:
+            self.marks[p.name][0] = self.marks[p.name][n_steps]
+            of = self.events[p.name][self.plan.history[p.name] :][:n_steps]
+            # A block has at most 2**17 timesteps: float32 counts those exactly, but not 255 spikes in each.
+            counts = of.sum(axis=0, dtype=np.float32 if p.max_spikes == 1 else np.float64).astype(np.int64)
+            self.result.spike_counts[p.name] += counts
+            if p.max_spikes > 1:
+                self.sent[p.name] += np.count_nonzero(of, axis=0)
+            if self.record:
+                out = self.result.spikes[p.name]
+                out[:, start : start + n_steps] = of.swapaxes(0, 1) != 0 if out.dtype == bool else of.swapaxes(0, 1)
+        if p.name in self.readouts and of is not None:
+            accumulate(p, self.readouts[p.name], of, counts, self.before.n_steps + start)
 
     def _finish(self) -> ChunkResult:
+        def of(values: dict[str, np.ndarray], dtype: type) -> dict[str, np.ndarray]:
+            return {name: value.reshape(self.n, self.network.population(name).size).astype(dtype) for name, value in values.items()}
+
+        composed = {name: k for name, k in self.neurons.items() if isinstance(k, Neurons)}
         history = {name: self.events[name][:steps].swapaxes(0, 1).astype(np.int16) for name, steps in self.plan.history.items()}
-        shapes = {p.name: (self.n, p.size) for p in self.network.populations}
         self.result.state = State(
-            self.before.digest, self.n,
-            v={name: m.v.reshape(shapes[name]).astype(np.int32) for name, m in self.membranes.items()},
-            fired={name: (quiet[0] == 0).reshape(shapes[name]) for name, quiet in self.quiet.items()},
-            history=history, readouts=self.readouts)
-        self.result.saturations = {name: m.saturations for name, m in self.membranes.items()}
-        sent, channel = {}, 0
+            digest=self.before.digest, n_clips=self.n, n_steps=self.before.n_steps + self.n_steps,
+            potentials=of({name: k.v for name, k in self.neurons.items()}, np.int32),
+            currents=of({name: k.current.i for name, k in composed.items() if k.current is not None}, np.int32),
+            rises=of({name: k.threshold.a for name, k in composed.items() if k.threshold is not None and k.threshold.a is not None}, np.int32),
+            quiet=of({name: k.rest.q for name, k in composed.items() if k.rest is not None}, np.int16),
+            spikes=of({name: self.marks[name][0] + 1 for name in self.sent}, np.int16), history=history, readouts=self.readouts)
+        self.result.saturations = {name: k.saturations for name, k in self.neurons.items()}
+        channel = 0
         for p in self.network.inputs:
-            sent[p.name] = np.count_nonzero(self.x[:, :, channel : channel + p.size], axis=(1, 2)).astype(np.int64)
+            self.sent[p.name] = np.count_nonzero(self.x[:, :, channel : channel + p.size], axis=1).astype(np.int64)
             channel += p.size
-        sent.update({name: counts.sum(axis=1) for name, counts in self.result.spike_counts.items()})
-        for p in self.network.populations:
-            events = np.zeros(self.n, dtype=np.int64)
-            for projection in self.network.incoming(p.name):
-                # Arrived = sent now + under way before - under way now; those under way are the last `delay` timesteps.
-                at = self.plan.history[projection.source] - projection.delay
-                under_way = [np.count_nonzero(h[projection.source][:, at:], axis=(1, 2)) for h in (self.before.history, history)]
-                events += sent[projection.source] + under_way[0] - under_way[1]
-            updates = 0 if p.model is Model.INPUT else self.n_steps * p.size
-            self.result.counters[p.name] = Counters(
-                events=events, sops=events * p.size, updates=np.full(self.n, updates, dtype=np.int64),
-                spikes=sent.get(p.name, np.zeros(self.n, dtype=np.int64)))
+        self.result.counters = tally(self.network, self.n_steps, self.sent, self.before.history, history)
         return self.result

@@ -1,4 +1,6 @@
-"""One timestep of a population of IF, LIF or LI neurons, in place over a chunk of clips.
+"""One timestep of a plain population of IF, LIF or LI neurons, in place over a chunk of clips.
+
+Plain is what has a membrane and a fixed threshold and fires at most once; :mod:`._neurons` does everything else.
 
 Booleans are kept as integer masks, ``quiet`` = -1 where the neuron did not fire and 0 where it did, so that every reset is a
 bitwise and: ``v & quiet`` is "0 if s_prev else v", and ``theta & quiet`` is theta - theta * s_prev.
@@ -11,26 +13,18 @@ import numpy as np
 from ..spec.arithmetic import Decay, Rounding
 from ..spec.network import Population, Reset
 
-__all__ = ["Membrane", "current_offset", "state_dtype"]
-
-
-def state_dtype(population: Population, low: int, high: int) -> type:
-    """int32 where no intermediate value of the update can leave it, int64 otherwise.
-
-    ``low``, ``high`` bound the synaptic sum A (before the guard shift).
-    """
-    theta = int(np.max(population.theta)) if population.spikes else 0
-    v = (1 << (population.v_bits - 1)) + theta
-    decay = population.decay
-    widest = v * (decay.factor or 1) + (1 << (decay.fraction_bits or 16))
-    added = (max(-low, high) << population.guard_bits) + int(np.abs(population.bias).max()) + theta
-    return np.int32 if max(widest, 2 * v + added) < 1 << 31 else np.int64
+__all__ = ["Membrane", "current_offset", "tiled"]
 
 
 def current_offset(population: Population) -> np.ndarray:
-    """What is added to A << G in every timestep, ``[size], int64``: the bias, and -theta for SUBTRACT (see Membrane.step)."""
+    """What a Membrane expects added to A << G, ``[size], int64``: the bias, and -theta for SUBTRACT (see Membrane.step)."""
     bias = np.asarray(population.bias)
     return bias - population.theta if population.reset is Reset.SUBTRACT else bias
+
+
+def tiled(values: np.ndarray | None, n_clips: int, dtype: type) -> np.ndarray | None:
+    """``[size]`` repeated for every clip, ``[n_clips * size], dtype``; None stays None."""
+    return None if values is None else np.tile(values.astype(dtype), n_clips)
 
 
 class Membrane:
@@ -40,7 +34,7 @@ class Membrane:
     ----------
     population : the neurons.
     v : potentials to start from, ``[n, size]``, any integer dtype; copied.
-    dtype : from :func:`state_dtype`.
+    dtype : from :func:`~spikeloom.sim._bounds.state_dtype`.
 
     Members
     -------
@@ -57,15 +51,17 @@ class Membrane:
         self._reset = population.reset
         self._rounding = population.rounding
         self._decay = population.decay
+        beta = tiled(population.beta, len(v), dtype)
+        self._factor = population.decay.factor if beta is None else beta
         self._spikes = population.spikes
-        self._low, self._high = population.v_min, population.v_max
+        self._low, self._high, self._floor = population.v_min, population.v_max, population.v_floor
         self._sign_shift = 8 * self.v.itemsize - 1
 
-    def step(self, current: np.ndarray, quiet_before: np.ndarray, quiet_after: np.ndarray) -> None:
+    def step(self, quiet_before: np.ndarray, quiet_after: np.ndarray, current: np.ndarray) -> None:
         """Advance one timestep.
 
-        ``current`` is (A << G) + :func:`current_offset`; ``quiet_before`` the mask of the step before; ``quiet_after`` receives
-        the new mask (left alone by LI). All ``[n * size], dtype``.
+        ``quiet_before`` is the mask of the step before; ``quiet_after`` receives the new mask (left alone by LI); ``current`` is
+        (A << G) + :func:`current_offset`. All ``[n * size], dtype``.
         """
         v, temporary, reset = self.v, self._temporary, self._reset
         if reset is Reset.ZERO:
@@ -85,6 +81,8 @@ class Membrane:
         if v.size and (v.max() > self._high or v.min() < self._low):
             self.saturations += int(np.count_nonzero((v > self._high) | (v < self._low)))
             np.clip(v, self._low, self._high, out=v)
+        if self._floor is not None:
+            np.maximum(v, self._floor, out=v)
         if self._spikes:
             np.subtract(v, self._theta, out=quiet_after)
             np.right_shift(quiet_after, self._sign_shift, out=quiet_after)
@@ -92,8 +90,8 @@ class Membrane:
     def _apply_decay(self) -> None:
         decay: Decay = self._decay
         v = self.v
-        if decay.factor is not None and decay.fraction_bits is not None:
-            np.multiply(v, decay.factor, out=v)
+        if self._factor is not None and decay.fraction_bits is not None:
+            np.multiply(v, self._factor, out=v)
             self._round_shift(v, decay.fraction_bits, v)
         elif decay.shift_a is not None:
             if decay.shift_b is not None and self._second is not None:

@@ -13,16 +13,16 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..spec.errors import NetworkError
-from ..spec.network import Model, Network, Population
-from ._neuron_steps import current_offset, state_dtype
+from ..spec.network import Model, Network, Population, Port
+from ._bounds import state_dtype, sum_dtype
+from ._neuron_steps import current_offset
 
-__all__ = ["Group", "Plan", "Synapses", "plan"]
+__all__ = ["Group", "Layer", "Plan", "PortPlan", "Synapses", "plan"]
 
 
 @dataclass(frozen=True, eq=False)
 class Synapses:
-    """One projection: source name, delay, and ``[source size, target size]`` float weights, scaled by 2**(shift + G)."""
+    """One projection: source name, delay, and ``[source size, target size]`` float weights, scaled by 2**(shift + G), G for port ``i``."""
 
     source: str
     delay: int
@@ -30,14 +30,22 @@ class Synapses:
 
 
 @dataclass(frozen=True, eq=False)
+class PortPlan:
+    """What arrives at one port of a population: a constant, and projections from outside and inside its group."""
+
+    offset: np.ndarray | None  # [size] of the layer's dtype, None where all are 0
+    outer: tuple[Synapses, ...]
+    inner: tuple[Synapses, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Layer:
-    """One population with state: its dtype, constant current, and projections from outside and inside its group."""
+    """One population with state: its dtype, whether a plain membrane is all it has, its port ``i``, and the one beside it if there is one."""
 
     population: Population
     dtype: type
-    offset: np.ndarray | None  # [size] of dtype, None where all are 0
-    outer: tuple[Synapses, ...]
-    inner: tuple[Synapses, ...]
+    plain: bool
+    ports: tuple[PortPlan, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,33 +69,37 @@ class Plan:
 
 @lru_cache(maxsize=4)
 def plan(network: Network) -> Plan:
-    """The plan of a network; raises NetworkError if a membrane sum needs more than 62 bits."""
+    """The plan of a network; raises NetworkError if an update needs more than 62 bits."""
     components = _components(network)
     groups = []
     for names in components:
         layers = tuple(_layer(network, name, names) for name in names if network.population(name).model is not Model.INPUT)
         if layers:
-            groups.append(Group(layers, stepwise=any(layer.inner for layer in layers)))
+            groups.append(Group(layers, stepwise=any(port.inner for layer in layers for port in layer.ports)))
     history = {p.name: max((q.delay for q in network.outgoing(p.name)), default=0) for p in network.populations}
     return Plan(tuple(groups), history)
 
 
 def _layer(network: Network, name: str, group: tuple[str, ...]) -> Layer:
-    population = network.population(name)
-    low, high = network.sum_bounds(name)
-    if max(-low, high) << population.guard_bits >= 1 << 62:
-        raise NetworkError(f"Population {name!r}: its synaptic sums of {low}..{high} shifted left by {population.guard_bits} "
-                           "guard bits need more than 62 bits; use fewer guard bits or smaller shifts")
-    real = np.dtype(np.float32 if max(-low, high) < 1 << 24 else np.float64)
-    dtype = state_dtype(population, low, high)
-    offset: np.ndarray = current_offset(population).astype(dtype)
-    synapses: dict[bool, list[Synapses]] = {False: [], True: []}
-    for projection in network.incoming(name):
-        # A power of two scales a float exactly, so the guard shift costs nothing here.
-        scale = float(1 << (projection.shift + population.guard_bits))
-        weights = np.ascontiguousarray(projection.weights.T.astype(real) * scale)
-        synapses[projection.source in group].append(Synapses(projection.source, projection.delay, weights))
-    return Layer(population, dtype, offset if offset.any() else None, tuple(synapses[False]), tuple(synapses[True]))
+    p = network.population(name)
+    plain = not (p.has_current or p.adapts or p.refractory or p.inhibition or p.max_spikes > 1)
+    offsets = {Port.CURRENT: current_offset(p) if plain else p.bias}
+    if p.has_gate:
+        offsets[Port.GATE] = p.gate_bias
+    elif network.incoming(name, Port.BLOCK):
+        offsets[Port.BLOCK] = np.zeros(p.size, dtype=np.int64)
+    bounds = {port: network.sum_bounds(name, port) for port in offsets}
+    dtype = state_dtype(p, bounds)
+    ports = []
+    for port, offset in offsets.items():
+        real, guard_bits = sum_dtype(bounds[port]), p.guard_bits if port is Port.CURRENT else 0
+        synapses: dict[bool, list[Synapses]] = {False: [], True: []}
+        for projection in network.incoming(name, port):
+            # A power of two scales a float exactly, so the guard shift costs nothing here.
+            weights = np.ascontiguousarray(projection.weights.T.astype(real) * float(1 << (projection.shift + guard_bits)))
+            synapses[projection.source in group].append(Synapses(projection.source, projection.delay, weights))
+        ports.append(PortPlan(offset.astype(dtype) if offset.any() else None, tuple(synapses[False]), tuple(synapses[True])))
+    return Layer(p, dtype, plain, tuple(ports))
 
 
 def _components(network: Network) -> list[tuple[str, ...]]:

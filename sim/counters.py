@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -17,13 +17,17 @@ class Counters:
     Parameters
     ----------
     events : events that arrived, ``[N], int64``: one per source event and incoming projection, in the timestep of arrival.
-    sops : synaptic operations, ``[N], int64``: one weight accumulated per event and target neuron, zero weights included.
+    sops : synaptic operations, ``[N], int64``: one weight accumulated per event and synapse that exists: every target neuron of a dense
+        projection, zero weights included; of a sparse one those with a weight.
+    multiplied : those of the sops whose source, by its range, sends other payloads than -1 and 1, ``[N], int64``.
     updates : neuron updates, ``[N], int64``: timesteps times neurons; 0 for an input.
-    spikes : events sent, ``[N], int64``: spikes of a spiking population, input events of an input, 0 for LI.
+    spikes : events sent, ``[N], int64``: one per neuron and timestep in which it spikes, however often; input events of an input, 0 for
+        a population that is read as a value.
     """
 
     events: np.ndarray
     sops: np.ndarray
+    multiplied: np.ndarray
     updates: np.ndarray
     spikes: np.ndarray
 
@@ -31,5 +35,4 @@ class Counters:
     def concatenate(cls, parts: Iterable[Counters]) -> Counters:
         """Counters of clips that were run in separate chunks, in the order of ``parts``."""
         parts = list(parts)
-        return cls(events=np.concatenate([p.events for p in parts]), sops=np.concatenate([p.sops for p in parts]),
-                   updates=np.concatenate([p.updates for p in parts]), spikes=np.concatenate([p.spikes for p in parts]))
+        return cls(**{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)})

@@ -14,9 +14,11 @@ import numpy as np
 
 from ..spec.clips import Clips
 from ..spec.errors import NetworkError
-from ..spec.network import Network, Readout
+from ..spec.network import Network
 from ._blas import single_threaded
-from ._engine import ChunkResult, State, chunk_clips, initial_state, run_chunk
+from ._engine import ChunkResult, chunk_clips, run_chunk
+from ._readouts import answers
+from ._state import State, initial_state
 from .counters import Counters
 
 __all__ = ["Result", "SimulationReport", "State", "run", "simulate"]
@@ -28,21 +30,25 @@ class Result:
 
     Parameters
     ----------
-    readouts : ``[N, size], int64`` of every population with a readout, accumulated since the reset.
-    spike_counts : ``[N, size], int64`` of every spiking population, spikes of this call.
-    answers : ``[N], int64``, index of the largest readout of the last population that has one (the lowest of equals), or None.
-    spikes : ``[N, T, size], bool`` of every spiking population; empty unless recorded.
-    potentials : ``[N, T, size], int32``, v after each timestep's write-back, of IF, LIF and LI; empty unless recorded.
+    readouts : ``[N, values], int64`` of every population with a readout, accumulated since the reset; a value per neuron, or per class of a vote.
+    spike_counts : ``[N, size], int64`` of every spiking population, spikes of this call (the sum of the payloads of its events).
+    answers : ``[N], int64``, index of the best readout of the last population that has one (the lowest of equals), or None.
+    confidences : ``[N], int64``, by how much the best is better than the second, or None.
+    spikes : ``[N, T, size]`` of every spiking population: bool, or int16 where a neuron can spike more than once; empty unless recorded.
+    potentials : ``[N, T, size], int32``, v after each timestep's write-back, of every population but inputs; empty unless recorded.
+    currents : ``[N, T, size], int32``, i after each timestep's write-back, where there is one; empty unless recorded.
     counters : work of this call, of every population.
-    saturations : write-backs of this call that saturated, over all clips.
+    saturations : write-backs of v and i of this call that saturated, over all clips.
     state : hand it to the next call to continue the same clips.
     """
 
     readouts: dict[str, np.ndarray]
     spike_counts: dict[str, np.ndarray]
     answers: np.ndarray | None
+    confidences: np.ndarray | None
     spikes: dict[str, np.ndarray]
     potentials: dict[str, np.ndarray]
+    currents: dict[str, np.ndarray]
     counters: dict[str, Counters]
     saturations: dict[str, int]
     state: State
@@ -56,17 +62,18 @@ class SimulationReport:
     ----------
     clips : how many were run.
     accuracy : fraction of clips whose answer is their label, or None without labels or without a readout.
-    answers : ``[clips], int64``, or None without a readout.
+    answers, confidences : ``[clips], int64``, or None without a readout; see :class:`Result`.
     spikes_per_population : mean events per clip that each population sends, inputs included.
-    sops : synaptic operations of all clips (dense: zero weights count).
+    sops : synaptic operations of all clips (of dense projections zero weights count).
     clips_per_second : of wall-clock time.
-    readouts : ``[clips, size], int64`` per population with a readout.
+    readouts : ``[clips, values], int64`` per population with a readout.
     saturations : write-backs that saturated, per population, over all clips.
     """
 
     clips: int
     accuracy: float | None
     answers: np.ndarray | None
+    confidences: np.ndarray | None
     spikes_per_population: dict[str, float]
     sops: int
     clips_per_second: float
@@ -82,7 +89,7 @@ def run(network: Network, x: np.ndarray, *, state: State | None = None, record: 
     network : what to run.
     x : payloads, ``[N, T, C]`` integers or booleans, 0 where there is no event; C concatenates the inputs in their order.
     state : of an earlier call with the same network and N, to continue it; None starts from RESET. It is not changed.
-    record : keep every spike and every membrane potential.
+    record : keep every spike, membrane potential and synaptic current.
 
     Raises NetworkError if x or the state does not fit the network.
     """
@@ -136,7 +143,7 @@ def simulate(network: Network, clips: Clips, *, limit: int | None = None, progre
     if clips.labels is not None and result.answers is not None and clips.n_clips:
         accuracy = float(np.mean(result.answers == np.asarray(clips.labels)))
     return SimulationReport(
-        clips=clips.n_clips, accuracy=accuracy, answers=result.answers,
+        clips=clips.n_clips, accuracy=accuracy, answers=result.answers, confidences=result.confidences,
         spikes_per_population={name: float(c.spikes.sum()) / max(clips.n_clips, 1) for name, c in result.counters.items()},
         sops=sum(int(c.sops.sum()) for c in result.counters.values()), clips_per_second=clips.n_clips / seconds,
         readouts=result.readouts, saturations=result.saturations)
@@ -190,13 +197,11 @@ def _joined(network: Network, parts: list[ChunkResult]) -> Result:
     def join(pick: Callable[[ChunkResult], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
         return {name: np.concatenate([pick(part)[name] for part in parts]) for name in pick(parts[0])}
 
-    state = State(parts[0].state.digest, sum(p.state.n_clips for p in parts), v=join(lambda p: p.state.v),
-                  fired=join(lambda p: p.state.fired), history=join(lambda p: p.state.history),
-                  readouts=join(lambda p: p.state.readouts))
-    last = [p.name for p in network.populations if p.readout is not Readout.NONE][-1:]
+    state = State.joined([part.state for part in parts])
+    answer, confidence = answers(network, state.readouts)
     return Result(
         readouts={name: value.copy() for name, value in state.readouts.items()}, spike_counts=join(lambda p: p.spike_counts),
-        answers=state.readouts[last[0]].argmax(axis=1) if last else None,
-        spikes=join(lambda p: p.spikes), potentials=join(lambda p: p.potentials),
+        answers=answer, confidences=confidence, spikes=join(lambda p: p.spikes), potentials=join(lambda p: p.potentials),
+        currents=join(lambda p: p.currents),
         counters={name: Counters.concatenate(part.counters[name] for part in parts) for name in parts[0].counters},
         saturations={name: sum(part.saturations[name] for part in parts) for name in parts[0].saturations}, state=state)

@@ -42,7 +42,7 @@ class TileCycles:
     walk : ``[n, Q], int64``, cycles in which rows are walked (the end e of the last row); 0 where no group is active.
     done : ``[n, Q], int64``, first idle cycle as far as the computation is concerned; 1 where no group is active.
     flits : spikes and values that it sends.
-    events, sops, updates : ``[n], int64``: axon events (each once, however many rows), synaptic operations, neuron updates.
+    events, sops, updates : ``[n], int64``: axon events (each once per list, however many rows), synaptic operations, neuron updates.
     """
 
     walk: np.ndarray
@@ -82,8 +82,9 @@ def tile_cycles(chip: ChipSpec, tile: TileSpec, counts: list[np.ndarray], spikes
     parts: list[Flits] = []
     for index, group in enumerate(tile.groups):
         phase = chip.period * np.arange(n_steps) + group.level
-        arrived = _arrived(tile, index, counts)
-        row = np.maximum(arrived, tile.beats)
+        lists = [_arrived(tile, index, port, counts) for owner, port in tile.lists if owner == index]
+        arrived = np.sum(lists, axis=0)
+        row = np.sum([np.maximum(events, tile.beats) for events in lists], axis=0)  # the lists of a row follow each other
         start = walk[:, phase]
         walk[:, phase] += tile.rows(index) * row
         active[phase] = True
@@ -98,18 +99,18 @@ def tile_cycles(chip: ChipSpec, tile: TileSpec, counts: list[np.ndarray], spikes
             clip, step, neuron = np.nonzero(spikes[group.population][:, :, group.first : group.first + group.size])
         beat = neuron % tile.lanes // tile.update_lanes
         end = start[clip, step] + (neuron // tile.lanes + 1) * row[clip, step]
-        parts.append(Flits(segment=clip * n_phases + phase[step], ready=tile.front_latency + end + beat + 3,
+        parts.append(Flits(segment=clip * n_phases + phase[step], ready=tile.front_latency + end + beat + tile.update_latency + 1,
                            key=np.full(len(clip), group.key, dtype=np.int64)))
-    done = np.where(active, tile.front_latency + walk + tile.beats + 2, 1)
+    done = np.where(active, tile.front_latency + walk + tile.beats + tile.update_latency, 1)
     return TileCycles(walk=walk, done=done, flits=_joined(parts), events=events, sops=sops, updates=updates)
 
 
-def _arrived(tile: TileSpec, index: int, counts: list[np.ndarray]) -> np.ndarray:
-    """Events in the slot of each timestep of a group, ``[n, T], int64``."""
+def _arrived(tile: TileSpec, index: int, port: int, counts: list[np.ndarray]) -> np.ndarray:
+    """Events in the slot of each timestep of a group's list, ``[n, T], int64``."""
     arrived = np.zeros_like(counts[0])
     for key, entries in tile.entries.items():
         for entry in entries:
-            if entry.group == index and entry.delay < arrived.shape[1]:
+            if (entry.group, entry.port) == (index, port) and entry.delay < arrived.shape[1]:
                 arrived[:, entry.delay :] += counts[key][:, : arrived.shape[1] - entry.delay]
     return arrived
 

@@ -1,4 +1,4 @@
-"""The operations of SpikeLoom as functions: what ``spikeloom.load``, ``quantize``, ``compile``, ``simulate`` and ``cosim`` are.
+"""The operations of SpikeLoom as functions: what ``spikeloom.load``, ``quantize``, ``compile``, ``simulate``, ``energy`` and ``cosim`` are.
 
 Each imports what it needs when it is called: reading a network needs no hardware library, quantizing an .npz needs no torch.
 Where a function takes clips it takes :class:`~spikeloom.spec.clips.Clips` or a path (.npz, .npy, .wav), and ``progress`` is
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from ..gen.float_network import FloatNetwork
     from ..gen.quantize import QuantizeResult
     from ..sim.golden import SimulationReport
+    from .energy.report import EnergyReport
     from .results import BuildResult, CosimResult
 
-__all__ = ["boards", "compile", "cosim", "load", "quantize", "save", "simulate"]
+__all__ = ["boards", "compile", "cosim", "energy", "load", "quantize", "save", "simulate"]
 
 Source = str | os.PathLike[str]
 OnProgress = Callable[[int, int], None]
@@ -74,6 +75,23 @@ def simulate(network: Network, clips: Clips | Source, *, limit: int | None = Non
     from ..sim import golden
 
     return golden.simulate(network, _clips(clips, network, limit), limit=limit, progress=progress)
+
+
+def energy(network: Network, clips: Clips | Source, *, constants: str = "65nm", static: bool = False, limit: int | None = None,
+           progress: OnProgress | None = None) -> EnergyReport:
+    """Energy of a network on the first ``limit`` clips (all, if None), and of its ANN equivalents, by the equations of docs/energy.md.
+
+    Parameters
+    ----------
+    constants : costs of operations: ``"65nm"`` (16 bit) or ``"45nm"`` (8 bit).
+    static : the clips show one input in all their timesteps, for which an ANN needs one inference; without it they are sequences.
+    """
+    from .energy.constants import PRESETS
+    from .energy.measure import measure
+
+    if constants not in PRESETS:
+        raise ValueError(f"Constants must be one of {', '.join(PRESETS)}, not {constants!r}")
+    return measure(network, _clips(clips, network, limit), constants=PRESETS[constants], static=static, limit=limit, progress=progress)
 
 
 def compile(network: Network, folder: Source, *, board: str = "generic", lanes: int | None = None, tiles: int | None = None,

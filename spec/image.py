@@ -2,11 +2,12 @@
 
 Words, lowest bits first:
 
-* weights: word ``weight_base(group) + row * axons + axon`` is P weights of ``weight_bits``, lane 0 lowest, two's complement;
-* parameters: word ``update_base(group) + row * P/U + beat`` is for each of U lanes {theta, bias}: theta lowest (unsigned), bias
-  above it (two's complement);
-* axon table: word ``key * stride + i`` is {group, base, delay, last}: entry i of the key, ``last`` set on its last one. ``stride``
-  is the largest number of entries of a key on this tile (1 in all but odd graphs). Only the delay modulo the slots is stored.
+* weights: word ``weight_base(list) + row * axons + axon`` is P weights of ``weight_bits``, lane 0 lowest, two's complement, or indices into the
+  list's codebook;
+* parameters: word ``update_base(group) + row * P/U + beat`` is for each of U lanes {theta, bias, ...}: theta lowest (unsigned), bias
+  above it (two's complement), then what else ``TileSpec.fields`` names;
+* axon table: word ``key * stride + i`` is {list, base, delay, last}: entry i of the key, ``last`` set on its last one. ``stride``
+  is the largest number of entries of a key on this tile (1 in all but odd graphs, 2 where gates listen). Only the delay modulo the slots is stored.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import io
 import json
 import zipfile
 import zlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,12 +35,12 @@ MAX_FILE_BYTES = 1 << 30
 
 @dataclass(frozen=True, kw_only=True)
 class TableLayout:
-    """Fields of a word of the axon table, lowest first: group, base, delay, last (1 bit).
+    """Fields of a word of the axon table, lowest first: event list, base, delay, last (1 bit).
 
     ``stride`` words belong to each key; ``depth`` is the number of words in all.
     """
 
-    group_bits: int
+    list_bits: int
     base_bits: int
     delay_bits: int
     stride: int
@@ -47,20 +49,20 @@ class TableLayout:
     @property
     def width(self) -> int:
         """Bits of a word."""
-        return self.group_bits + self.base_bits + self.delay_bits + 1
+        return self.list_bits + self.base_bits + self.delay_bits + 1
 
-    def pack(self, group: int, base: int, delay: int, last: bool) -> int:
+    def pack(self, number: int, base: int, delay: int, last: bool) -> int:
         """The word of one entry; only the lowest ``delay_bits`` bits of the delay are kept."""
-        word, offset = group, self.group_bits
+        word, offset = number, self.list_bits
         word |= base << offset
         offset += self.base_bits
         word |= (delay & ((1 << self.delay_bits) - 1)) << offset
         return word | int(last) << (offset + self.delay_bits)
 
     def unpack(self, word: int) -> tuple[int, int, int, bool]:
-        """(group, base, delay modulo slots, last) of a word."""
+        """(list, base, delay modulo slots, last) of a word."""
         fields = []
-        for bits in (self.group_bits, self.base_bits, self.delay_bits):
+        for bits in (self.list_bits, self.base_bits, self.delay_bits):
             fields.append(word & ((1 << bits) - 1))
             word >>= bits
         return fields[0], fields[1], fields[2], bool(word & 1)
@@ -69,7 +71,7 @@ class TableLayout:
 def table_layout(tile: TileSpec, n_keys: int) -> TableLayout:
     """Layout of a tile's axon table on a chip with ``n_keys`` keys."""
     most = max((len(listed) for listed in tile.entries.values()), default=1)
-    return TableLayout(group_bits=bits_unsigned(len(tile.groups) - 1), base_bits=tile.axon_bits,
+    return TableLayout(list_bits=bits_unsigned(len(tile.lists) - 1), base_bits=tile.axon_bits,
                        delay_bits=bits_unsigned(tile.slots - 1), stride=most, depth=n_keys * most)
 
 
@@ -96,29 +98,36 @@ class TileImage:
 
     Parameters
     ----------
-    weights : ``[weight_depth, P]``, int16 (int32 where stored weights are wider than 16 bits); 0 where a row has no neuron.
+    weights : ``[weight_depth, P]``, int16 (int32 where stored weights are wider than 16 bits); weights, or indices of a codebook; 0 where a
+        row has no neuron.
     theta : ``[n_updates, U], int64``; the largest value of the format where there is no neuron.
     bias : ``[n_updates, U], int64``; 0 where there is no neuron.
     table : words of the axon table, ``[depth], int64``.
+    parameters : the tile's further parameters by name, ``[n_updates, U], int64``; 0 where there is no neuron.
     """
 
     weights: np.ndarray
     theta: np.ndarray
     bias: np.ndarray
     table: np.ndarray
+    parameters: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for array in (self.weights, self.theta, self.bias, self.table):
+        for array in (self.weights, self.theta, self.bias, self.table, *self.parameters.values()):
             array.flags.writeable = False
+
+    def parameter(self, name: str) -> np.ndarray:
+        """A parameter of the neurons by its name, ``[n_updates, U], int64``."""
+        return {"theta": self.theta, "bias": self.bias, **self.parameters}[name]
 
     def weight_words(self, tile: TileSpec) -> list[int]:
         """Words of the weight memory, ``P * weight_bits`` bits each."""
         return _join(self.weights.astype(np.int64), [tile.weight_bits] * tile.lanes)
 
     def parameter_words(self, tile: TileSpec) -> list[int]:
-        """Words of the parameter memory, ``U * (theta_bits + bias_bits)`` bits each."""
-        fields = np.stack([self.theta, self.bias], axis=2).reshape(tile.n_updates, 2 * tile.update_lanes)
-        return _join(fields, [tile.theta_bits, tile.bias_bits] * tile.update_lanes)
+        """Words of the parameter memory: for each of U lanes the tile's ``fields``."""
+        fields = np.stack([self.parameter(f.name) for f in tile.fields], axis=2).reshape(tile.n_updates, -1)
+        return _join(fields, [f.bits for f in tile.fields] * tile.update_lanes)
 
     def table_words(self) -> list[int]:
         """Words of the axon table; see :class:`TableLayout`."""
@@ -141,8 +150,8 @@ class MemoryImage:
         header = {"format": FORMAT, "tiles": len(self.tiles), "network_digest": self.network_digest}
         arrays = {"header": np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)}
         for number, tile in enumerate(self.tiles):
-            for name in ("weights", "theta", "bias", "table"):
-                array = getattr(tile, name)
+            held = {"weights": tile.weights, "theta": tile.theta, "bias": tile.bias, "table": tile.table, **tile.parameters}
+            for name, array in held.items():
                 arrays[f"{name}_{number}"] = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
         with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
             for name, array in arrays.items():
@@ -170,14 +179,15 @@ class MemoryImage:
                 raise FileFormatError(f"{where}: is of another format or has not the {len(chip.tiles)} tiles of the chip")
             tiles = []
             for number, spec in enumerate(chip.tiles):
-                tile = {name: arrays[f"{name}_{number}"] for name in ("weights", "theta", "bias", "table")}
-                shapes = {"weights": (spec.weight_depth, spec.lanes), "theta": (spec.n_updates, spec.update_lanes),
-                          "bias": (spec.n_updates, spec.update_lanes), "table": (table_layout(spec, len(chip.keys)).depth,)}
+                shapes = {"weights": (spec.weight_depth, spec.lanes), "table": (table_layout(spec, len(chip.keys)).depth,),
+                          **{f.name: (spec.n_updates, spec.update_lanes) for f in spec.fields}}
+                tile = {name: arrays[f"{name}_{number}"] for name in shapes}
                 for name, array in tile.items():
                     if array.shape != shapes[name] or array.dtype.kind != "i":
                         raise FileFormatError(f"{where}: {name} of tile {number} is {array.dtype} of shape {list(array.shape)}, "
                                               f"and the chip needs integers of shape {list(shapes[name])}")
-                tiles.append(TileImage(**tile))
+                further = {f.name: tile.pop(f.name) for f in spec.parameters}
+                tiles.append(TileImage(**tile, parameters=further))
             return cls(network_digest=str(header["network_digest"]), tiles=tuple(tiles))
         except (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, RuntimeError, zipfile.BadZipFile,
                 zlib.error) as error:

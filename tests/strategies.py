@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 
 from spikeloom.spec.arithmetic import Decay, Rounding
-from spikeloom.spec.network import Model, Network, Population, Projection, Readout, Reset
+from spikeloom.spec.network import Gain, Kind, Model, Network, Population, Port, Projection, Readout, Refractory, Reset
 
 __all__ = ["plan_options", "random_networks"]
 
@@ -16,69 +18,171 @@ DECAYS = st.one_of(
     st.integers(1, 12).flatmap(lambda bits: st.builds(Decay, factor=st.integers(0, 1 << bits), fraction_bits=st.just(bits))),
     st.builds(Decay, shift_a=st.integers(1, 6)),
     st.builds(Decay, shift_a=st.integers(1, 6), shift_b=st.integers(1, 6)))
+WIDTHS = st.one_of(st.integers(6, 20), st.integers(6, 20), st.integers(2, 32))  # of v and i where everything is allowed
+PLAIN = (Model.LIF, Model.LIF, Model.IF, Model.LI)
+MODELS = (Model.LIF, Model.CUBALIF, Model.SPIKGRU, Model.ALIF, Model.LI, Model.IF, Model.CUBALIF, Model.SPIKGRU, Model.ALIF, Model.CUBALI)
+VALUES = (Model.LI, Model.CUBALI)  # those that are read and do not spike
 
 
 @st.composite
-def _populations(draw, name: str, max_size: int, model: Model, rng: np.random.Generator, output: bool) -> Population:
+def _populations(draw, name: str, max_size: int, model: Model, rng: np.random.Generator, output: bool, extended: bool) -> Population:
     size = draw(st.integers(1, max_size))
     if model is Model.INPUT:
         low, high = draw(st.sampled_from(PAYLOADS))
         return Population(name=name, size=size, model=model, payload_min=low, payload_max=high)
-    v_bits = draw(st.integers(6, 20))
+    v_bits = draw(WIDTHS if extended else st.integers(6, 20))
     largest = (1 << (v_bits - 1)) - 1
+    fields = _of_model(draw, model, size, rng)
+    bias_limit = (1 << (fields.get("i_bits", v_bits) - 1)) - 1
     theta_max = min(largest, draw(st.sampled_from((1, 8, 60, 1000, largest))))
     uniform, with_bias = draw(st.booleans()), draw(st.booleans())
-    bias_max = min(largest, draw(st.sampled_from((1, 5, 100, largest)))) if with_bias else 0
+    bias_max = min(bias_limit, draw(st.sampled_from((1, 5, 100, bias_limit)))) if with_bias else 0
     theta, bias = rng.integers(1, theta_max + 1, size), rng.integers(-bias_max, bias_max + 1, size)
-    if model is Model.LI:
-        readout = draw(st.sampled_from((Readout.LAST, Readout.SUM, Readout.MAX)))
+    fields |= {
+        "decay": Decay() if model in (Model.IF, Model.SPIKGRU) else draw(DECAYS), "rounding": draw(st.sampled_from(Rounding)),
+        "reset": Reset.NONE if model in VALUES else draw(st.sampled_from(Reset)), "guard_bits": draw(st.integers(0, 4)), "v_bits": v_bits,
+        "theta": theta[:1].repeat(size) if uniform else theta, "bias": bias[:1].repeat(size) if uniform else bias,
+        "v_init": max(-largest - 1, min(largest, draw(st.sampled_from((0, 0, 3, -5, largest, -largest - 1)))))}
+    if extended:
+        fields |= _of_any(draw, model, size, fields, rng)
+    if model in VALUES:
+        fields["readout"] = draw(st.sampled_from((Readout.LAST, Readout.SUM, Readout.MAX)))
+    elif output:
+        readouts = (Readout.NONE, Readout.COUNT) + ((Readout.FIRST, Readout.VOTE) if extended else ())
+        fields["readout"] = draw(st.sampled_from(readouts))
+    if fields.get("readout") is Readout.VOTE:
+        fields["classes"] = rng.integers(-1, draw(st.integers(1, size)), size)
+        fields["classes"][rng.integers(size)] = 0  # at least one neuron has a class
+    return Population(name=name, size=size, model=model, output=output, **fields)
+
+
+def _of_model(draw, model: Model, size: int, rng: np.random.Generator) -> dict:
+    """Fields that only this model has."""
+    fields: dict = {}
+    if model in (Model.CUBALIF, Model.CUBALI, Model.SPIKGRU):
+        fields |= {"current_decay": draw(DECAYS), "i_bits": draw(WIDTHS)}
+    if model in (Model.CUBALIF, Model.CUBALI):
+        fields["gain"] = draw(st.sampled_from(Gain))
+    if model is Model.SPIKGRU:
+        n = 1 << draw(st.integers(1, 6))
+        sigmoid = np.rint(255 / (1 + np.exp((n // 2 - np.arange(n)) * 8 / n))).astype(np.int64)
+        bias_max = draw(st.sampled_from((0, 3, 200, (1 << 31) - 1)))
+        fields |= {"gate_table": draw(st.sampled_from((sigmoid, rng.integers(0, 256, n), rng.choice([0, 255], n)))),
+                   "gate_shift": draw(st.one_of(st.integers(0, 6), st.integers(0, 31))),
+                   "gate_bias": rng.integers(-bias_max, bias_max + 1, size)}
+    if model is Model.ALIF:
+        a_bits = draw(st.one_of(st.integers(1, 16), st.integers(1, 31)))
+        jump_max = min((1 << a_bits) - 1, draw(st.sampled_from((1, 8, 60, 1000, 1 << 31))))
+        fields |= {"adaptation_decay": draw(DECAYS), "a_bits": a_bits, "jump": rng.integers(0, jump_max + 1, size)}
+    return fields
+
+
+def _of_any(draw, model: Model, size: int, have: dict, rng: np.random.Generator) -> dict:
+    """Fields that a population of any model can have beside those it ``have``."""
+    fields: dict = {}
+    for name, of in (("beta", "decay"), ("alpha", "current_decay")):
+        decay = have.get(of, Decay())
+        if decay.fraction_bits is not None and draw(st.booleans()):
+            fields[name] = rng.integers(0, (1 << decay.fraction_bits) + 1, size)
+    low = -(1 << (have["v_bits"] - 1))
+    high = -low - 1
+    if draw(st.sampled_from((False, False, True))):
+        low = fields["v_floor"] = max(low, draw(st.sampled_from((0, -1, -20, -1000, low))))
+    near = draw(st.sampled_from((None, 5, 1 << 31)))
+    fields["v_init"] = max(low, have["v_init"]) if near is None else rng.integers(max(low, -near), min(high, near) + 1, size)
+    if model in VALUES:
+        return fields
+    if model is not Model.ALIF:
+        fields["max_spikes"] = draw(st.sampled_from((1, 1, 1, 1, 1, 1, 1, 1, 2, 3, 4, 5, 7, 8, 9, 255)))
+    fields["refractory"] = draw(st.sampled_from((0, 0, 0, 1, 2, 3, 5, 63)))
+    fields["inhibition"] = draw(st.sampled_from((0, 0, 1, 2, 4, 63)))
+    # A population without refractory timesteps can have the mode, which then does nothing.
+    fields["refractory_mode"] = draw(st.sampled_from(Refractory)) if not fields["inhibition"] else Refractory.FIRE
+    return fields
+
+
+@st.composite
+def _projections(draw, source: Population, target: Population, delay: int, port: Port, rng: np.random.Generator, extended: bool,
+                 sparse: bool) -> Projection:
+    """A projection of any weight format; ``sparse`` allows that it is stored so."""
+    shape, density = (target.size, source.size), draw(st.sampled_from((0.0, 0.3, 1.0, 1.0)))
+    fields: dict = {"shift": draw(st.integers(0, 3)), "delay": delay, "port": port}
+    form = draw(st.sampled_from(("plain", "plain", "1 bit", "codebook"))) if extended else "plain"
+    if form == "plain":
+        bits = fields["weight_bits"] = draw(st.integers(2, 8))
+        weights = rng.integers(-(1 << (bits - 1)), 1 << (bits - 1), shape)
+    elif form == "1 bit":
+        fields["weight_bits"] = 1
+        weights = rng.choice([-1, 1], shape)
     else:
-        readout = draw(st.sampled_from((Readout.NONE, Readout.COUNT))) if output else Readout.NONE
-    return Population(
-        name=name, size=size, model=model, rounding=draw(st.sampled_from(Rounding)),
-        decay=Decay() if model is Model.IF else draw(DECAYS),
-        reset=Reset.NONE if model is Model.LI else draw(st.sampled_from(Reset)), theta=theta[:1].repeat(size) if uniform else theta,
-        bias=bias[:1].repeat(size) if uniform else bias, v_bits=v_bits, guard_bits=draw(st.integers(0, 4)),
-        v_init=draw(st.sampled_from((0, 0, 3, -5, largest, -largest - 1))), readout=readout, output=output)
+        book = rng.choice(np.arange(-128, 128), draw(st.integers(2, 16)), replace=False)
+        if draw(st.booleans()) and 0 not in book:
+            book[0] = 0
+        fields["codebook"], weights = tuple(book.tolist()), rng.choice(book, shape)
+    if form == "plain" or 0 in fields.get("codebook", ()):
+        weights = weights * (rng.random(shape) < density)
+    if sparse and draw(st.booleans()):
+        fields["kind"] = Kind.SPARSE
+    return Projection(source=source.name, target=target.name, weights=weights, **fields)
 
 
 @st.composite
 def random_networks(draw, max_size: int = 14, max_populations: int = 4, max_inputs: int = 2, max_delay: int = 4,
-                    recurrent: bool = True, extra_projections: int = 4) -> Network:
-    """A valid network: 1 to ``max_inputs`` inputs (unit, sign or graded), IF, LIF and LI populations of 1 to ``max_size`` neurons.
+                    recurrent: bool = True, extra_projections: int = 4, sparse: bool = False, shared: bool = False,
+                    models: tuple[Model, ...] | None = None) -> Network:
+    """A valid network: 1 to ``max_inputs`` inputs (unit, sign or graded) and populations of 1 to ``max_size`` neurons.
 
     Every population is driven; with ``recurrent`` there may be loops, backward and parallel projections, all with random delays,
-    shifts, widths and densities (0 included). One or more populations are outputs, LI ones always.
+    shifts, widths and densities (0 included). One or more populations are outputs, those that are read as values always.
+
+    About half of the networks are plain: IF, LIF and LI with weights of 2 to 8 bits, read as a count or a value. The others have any model
+    and whatever the contract allows of it. ``models`` are those to draw from, in either half. ``sparse`` allows sparse projections,
+    ``shared`` projections that share a matrix (both: in the other half).
     """
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    inputs = [draw(_populations(f"in{i}", max_size, Model.INPUT, rng, False)) for i in range(draw(st.integers(1, max_inputs)))]
+    extended = draw(st.booleans())
+    inputs = [draw(_populations(f"in{i}", max_size, Model.INPUT, rng, False, extended)) for i in range(draw(st.integers(1, max_inputs)))]
     n = draw(st.integers(1, max_populations))
-    models = [draw(st.sampled_from((Model.LIF, Model.LIF, Model.IF, Model.LI))) for _ in range(n)]
+    drawn = [draw(st.sampled_from(models or (MODELS if extended else PLAIN))) for _ in range(n)]
     outputs = [draw(st.booleans()) for _ in range(n)]
-    if not any(outputs) and Model.LI not in models:
+    if not any(outputs) and not any(model in VALUES for model in drawn):
         outputs[-1] = True
-    neurons = [draw(_populations(f"p{i}", max_size, model, rng, output)) for i, (model, output) in enumerate(zip(models, outputs))]
-    spiking = [i for i, model in enumerate(models) if model is not Model.LI]
+    neurons = [draw(_populations(f"p{i}", max_size, model, rng, output, extended)) for i, (model, output) in enumerate(zip(drawn, outputs))]
+    spiking = [i for i, model in enumerate(drawn) if model not in VALUES]
 
-    def project(source: Population, target: Population, least_delay: int) -> Projection:
-        bits, density = draw(st.integers(2, 8)), draw(st.sampled_from((0.0, 0.3, 1.0, 1.0)))
-        shape = (target.size, source.size)
-        weights = rng.integers(-(1 << (bits - 1)), 1 << (bits - 1), shape) * (rng.random(shape) < density)
-        delay = max(least_delay, draw(st.sampled_from((0, 0, 0, 1, max_delay))))
-        return Projection(source=source.name, target=target.name, weights=weights, weight_bits=bits, delay=delay,
-                          shift=draw(st.integers(0, 3)))
+    def project(begin: tuple[Population, int], target: Population, port: Port = Port.CURRENT, delay: int | None = None) -> Projection:
+        """``begin`` is the source and the least delay; without a ``delay`` one is drawn."""
+        if delay is None:
+            delay = max(begin[1], draw(st.sampled_from((0, 0, 0, 1, max_delay))))
+        return draw(_projections(begin[0], target, delay, port, rng, extended, extended and sparse))
+
+    def any_source(target: int) -> tuple[Population, int]:
+        """A population that may lead to neurons[target], and the least delay of its projection."""
+        source = draw(st.sampled_from([-1, *(k for k in spiking if recurrent or k < target)]))
+        return (draw(st.sampled_from(inputs)), 0) if source < 0 else (neurons[source], int(source >= target))
 
     projections = []
     for i, target in enumerate(neurons):
         before = inputs + [neurons[k] for k in spiking if k < i]
-        projections.append(project(draw(st.sampled_from(before)), target, 0))
+        projections.append(project((draw(st.sampled_from(before)), 0), target))
     for _ in range(draw(st.integers(0, extra_projections)) if recurrent else 0):
         target = draw(st.integers(0, n - 1))
-        source = draw(st.sampled_from([-1, *spiking]))
-        if source < 0:
-            projections.append(project(draw(st.sampled_from(inputs)), neurons[target], 0))
-        else:
-            projections.append(project(neurons[source], neurons[target], int(source >= target)))
+        projections.append(project(any_source(target), neurons[target]))
+    by_name = {p.name: p for p in (*inputs, *neurons)}
+    for i, target in enumerate(neurons):
+        driving = [p for p in projections if p.target == target.name]
+        gated = draw(st.sampled_from(("same", "same", "same", "other", "none"))) if target.has_gate else "none"
+        if gated == "same":  # the sources of port i, as the gate of a trained network has it
+            projections += [project((by_name[p.source], 0), target, Port.GATE, p.delay) for p in driving]
+        elif gated == "other":
+            projections.append(project(any_source(i), target, Port.GATE))
+        if target.inhibition and not target.has_gate and draw(st.sampled_from((True, True, True, False))):
+            lateral = recurrent and draw(st.booleans())
+            projections.append(project((target, 1) if lateral else any_source(i), target, Port.BLOCK))
+    if extended and shared and draw(st.booleans()):  # the same synapses once more, later
+        first = draw(st.integers(0, len(projections) - 1))
+        projections[first] = replace(projections[first], matrix="shared")
+        projections.append(replace(projections[first], delay=min(63, projections[first].delay + draw(st.integers(1, 3)))))
     # The order of populations and projections is free.
     rng.shuffle(projections)
     populations = [*inputs, *neurons]

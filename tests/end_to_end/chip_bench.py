@@ -42,7 +42,7 @@ class Run:
     potentials: dict[tuple[int, int], list[list[int]]] = field(default_factory=lambda: defaultdict(list))
     errors: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
-    counters: list[dict[str, int]] = field(default_factory=list)
+    counters: list[list[dict[str, int]]] = field(default_factory=list)  # per tile and group
 
 
 def play(chip: ChipSpec, image: MemoryImage, program: Sequence[Item], *, seed: int | None = None, stall: float = 0.0,
@@ -155,7 +155,8 @@ def play(chip: ChipSpec, image: MemoryImage, program: Sequence[Item], *, seed: i
         if chip.counters:
             for k in range(len(chip.tiles)):
                 counters = getattr(dut, f"counters_{k}")
-                last_run.counters.append({name: ctx.get(counters[name]) for name in ("events", "sops", "updates", "spikes")})
+                names = ("events", "sops", "multiplied", "updates", "spikes")
+                last_run.counters.append([{name: ctx.get(counters[g][name]) for name in names} for g in range(len(chip.tiles[k].groups))])
 
     simulator = Simulator(dut)
     simulator.add_clock(1e-6)

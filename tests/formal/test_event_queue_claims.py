@@ -38,15 +38,15 @@ class Surrounded(Claim):
     def surround(self, m):
         """Returns group and slot looked at, whether it is written and cleared in this cycle, and the set of axons in it."""
         m.submodules.queue = queue = self.queue
-        for name in ("w_valid", "w_group", "w_slot", "r_group", "r_slot", "r_index", "count_group", "count_slot", "clear", "clear_all"):
+        for name in ("w_valid", "w_list", "w_slot", "r_list", "r_slot", "r_index", "count_list", "count_slot", "clear", "clear_all"):
             port = getattr(queue, name)
             m.d.comb += port.eq(self.free(port.shape(), name))
         axon, payload = self.free(len(queue.w_data.axon), "axon"), self.free(1, "payload")
-        m.d.comb += [queue.w_data.axon.eq(axon), queue.w_data.payload.eq(payload), Assume(axon < Mux(queue.w_group == 0, *AXONS))]
+        m.d.comb += [queue.w_data.axon.eq(axon), queue.w_data.payload.eq(payload), Assume(axon < Mux(queue.w_list == 0, *AXONS))]
 
         group, slot = self.fixed(m, 1, "group"), self.fixed(m, 1, "slot")
-        written = queue.w_valid & (queue.w_group == group) & (queue.w_slot == slot)
-        cleared = queue.clear_all | (queue.clear & (queue.r_group == group) & (queue.r_slot == slot))
+        written = queue.w_valid & (queue.w_list == group) & (queue.w_slot == slot)
+        cleared = queue.clear_all | (queue.clear & (queue.r_list == group) & (queue.r_slot == slot))
         present = Signal(max(AXONS))
         with m.If(cleared):
             m.d.sync += present.eq(0)
@@ -64,7 +64,7 @@ class NeverOverflows(Surrounded):
         length = Signal(range(max(AXONS) + 1))
         m.d.comb += [
             length.eq(sum(present)),
-            Assume((self.queue.count_group == group) & (self.queue.count_slot == slot)),
+            Assume((self.queue.count_list == group) & (self.queue.count_slot == slot)),
             Assert(self.queue.count == length),
             Assert(length <= Mux(group == 0, *AXONS)),
             *(Assert(~present[axon] | (axon < Mux(group == 0, *AXONS))) for axon in range(max(AXONS))),  # what induction starts from
@@ -83,7 +83,7 @@ class KeepsEveryEvent(Surrounded):
             m.d.sync += known.eq(0)
         with m.Elif(written & (sum(present) == place)):
             m.d.sync += [known.eq(1), kept.eq(queue.w_data)]
-        m.d.sync += asked.eq(known & ~cleared & (queue.r_group == group) & (queue.r_slot == slot) & (queue.r_index == place))
+        m.d.sync += asked.eq(known & ~cleared & (queue.r_list == group) & (queue.r_slot == slot) & (queue.r_index == place))
         m.d.comb += Assert(~asked | (queue.r_data == kept))
 
 

@@ -42,7 +42,7 @@ def test_words_have_lane_zero_in_the_lowest_bits(network: Network) -> None:
 
 
 def test_a_table_word_is_read_back() -> None:
-    layout = TableLayout(group_bits=2, base_bits=5, delay_bits=1, stride=2, depth=4)
+    layout = TableLayout(list_bits=2, base_bits=5, delay_bits=1, stride=2, depth=4)
     assert layout.width == 9
     assert layout.pack(3, 17, 1, True) == 0b1_1_10001_11
     assert layout.pack(0, 1, 2, False) == 0b0_0_00001_00  # the delay counts modulo the slots

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import plan_options, random_networks
 
-from spikeloom.gen.plan import payload_range, plan
+from spikeloom.gen.plan import plan
 from spikeloom.spec.arithmetic import Decay, bits_signed
 from spikeloom.spec.chip import AxonEntry
 from spikeloom.spec.errors import CapacityError
@@ -75,7 +75,7 @@ def test_a_flit_has_the_payload_bits_that_its_sources_need(payload: tuple[int, i
                                                ((0, 9), (1, 9))])
 def test_a_payload_of_zero_is_never_sent(payload: tuple[int, int], expected: tuple[int, int]) -> None:
     population = Population(name="x", size=1, model=Model.INPUT, payload_min=payload[0], payload_max=payload[1])
-    assert payload_range(population) == expected
+    assert population.payload_range == expected
 
 
 def test_an_input_that_nobody_listens_to_has_no_key() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from spikeloom.spec.arithmetic import Decay, Rounding
+from spikeloom.spec.arithmetic import Decay, Rounding, round_shift
 from spikeloom.spec.chip import AxonEntry, FlitSpec, GroupSpec, TileSpec, UpdateSpec
 from spikeloom.spec.network import Reset
 
-__all__ = ["group", "membrane_steps", "profile", "small_flit", "small_tile"]
+__all__ = ["group", "membrane_steps", "neuron_steps", "profile", "small_flit", "small_tile"]
 
 
 def profile(**changes: Any) -> UpdateSpec:
@@ -38,21 +38,54 @@ def small_flit(**changes: Any) -> FlitSpec:
 
 
 def membrane_steps(update: UpdateSpec, theta: int, bias: int, sums: list[int]) -> list[tuple[int, bool]]:
-    """(v, fires) of one neuron for a list of synaptic sums, from the equations of :class:`Reset`, in Python's integers."""
-    v, fired, steps = update.v_init, False, []
-    for total in sums:
-        current = (total << update.input_shift) + bias
-        if update.reset is Reset.SUBTRACT:
-            v = update.decay.apply(v, update.rounding) + current - theta * fired
-        elif update.reset is Reset.SUBTRACT_BEFORE_DECAY:
-            v = update.decay.apply(v - theta * fired, update.rounding) + current
-        elif update.reset is Reset.ZERO:
-            v = update.decay.apply(0 if fired else v, update.rounding) + current
+    """(v, fires) of one plain neuron for a list of synaptic sums."""
+    return [(v, n > 0) for v, n in neuron_steps(update, {"theta": theta, "bias": bias}, sums, [0] * len(sums))]
+
+
+def neuron_steps(update: UpdateSpec, own: dict[str, int], sums: list[int], sides: list[int]) -> list[tuple[int, int]]:
+    """(v, number of spikes) of one neuron for lists of sums at its two ports: "One timestep" of docs/numerics.md, in Python's integers."""
+    theta, bias, rounding = own["theta"], own["bias"], update.rounding
+    v, n, i, a, quiet, steps = own.get("v_init", 0) if update.v_init is None else update.v_init, 0, 0, 0, 0, []
+
+    def factor(name: str, decay: Decay, each: bool) -> int | None:
+        return own[name] if each else decay.factor
+
+    def clip(x: int, bits: int) -> int:
+        return min(max(x, -(1 << bits - 1)), (1 << bits - 1) - 1)
+
+    for t, (total, side) in enumerate(zip(sums, sides, strict=True)):
+        quiet = update.refractory if n else max(quiet - 1, 0)
+        if update.inhibition and side > 0:
+            quiet = max(quiet, update.inhibition)
+        beta = factor("beta", update.decay, update.beta_each)
+        drive = (total << update.input_shift) + bias
+        if update.current_decay is not None:
+            alpha = factor("alpha", update.current_decay, update.alpha_each)
+            i = clip((update.current_decay.apply(i, rounding, alpha) if t else 0) + drive, update.i_bits)
+            drive = update.decay.complement(i, rounding, beta) if update.complement else i
+        left = {Reset.SUBTRACT: v - theta * n, Reset.SUBTRACT_BEFORE_DECAY: v - theta * n, Reset.ZERO: 0 if n else v,
+                Reset.ZERO_AFTER: 0 if n else v, Reset.NONE: v}[update.reset]
+
+        def step(x: int, drive: int = drive, beta: int | None = beta, i: int = i, side: int = side) -> int:
+            if not update.gate_table:
+                return update.decay.apply(x, rounding, beta) + drive
+            half = len(update.gate_table) // 2
+            argument = round_shift((side << update.side_shift) + own.get("gate_bias", 0), update.gate_shift, rounding)
+            z = update.gate_table[min(max(argument, -half), half - 1) + half]
+            return round_shift(z * x + (256 - z) * i, 8, rounding)
+
+        if update.holds and quiet:
+            v = left
+        elif update.reset is Reset.SUBTRACT:
+            v = step(v) - theta * n
         elif update.reset is Reset.ZERO_AFTER:
-            v = 0 if fired else update.decay.apply(v, update.rounding) + current
+            v = 0 if n else step(v)
         else:
-            v = update.decay.apply(v, update.rounding) + current
-        v = min(max(v, -(1 << update.v_bits - 1)), (1 << update.v_bits - 1) - 1)
-        fired = not update.values and v >= theta
-        steps.append((v, fired))
+            v = step(left)
+        v = max(clip(v, update.v_bits), update.low)
+        if update.adaptation_decay is not None:
+            a = min(max(update.adaptation_decay.apply(a, rounding) + own.get("jump", 0) * n, 0), (1 << update.a_bits) - 1) if t else 0
+        threshold = theta + a
+        n = 0 if update.values or quiet or v < threshold else min(v // threshold, update.max_spikes)
+        steps.append((v, n))
     return steps

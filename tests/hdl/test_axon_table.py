@@ -24,7 +24,7 @@ def words_of(tile, n_keys):
     for key, entries in tile.entries.items():
         for k, entry in enumerate(entries):
             words[key * stride + k] = axon_entry_layout(tile).const(
-                {"group": entry.group, "base": entry.base, "delay": entry.delay % tile.slots, "last": k == len(entries) - 1}).as_bits()
+                {"list": entry.group, "base": entry.base, "delay": entry.delay % tile.slots, "last": k == len(entries) - 1}).as_bits()
     return words
 
 
@@ -51,7 +51,7 @@ def run(tile, *, writable, idles=(), flits=60, load=False, entries=None):
     async def watch(ctx):
         cycle = 0
         async for _, _, valid, ready, w_valid, g, slot, event, held in ctx.tick().sample(
-                dut.flits.valid, dut.flits.ready, dut.w_valid, dut.w_group, dut.w_slot, dut.w_data, dut.busy):
+                dut.flits.valid, dut.flits.ready, dut.w_valid, dut.w_list, dut.w_slot, dut.w_data, dut.busy):
             if valid and ready:
                 taken.append(cycle)
             if w_valid:

@@ -34,17 +34,17 @@ def run(dut, tile, seed, cycles=400, lose=False):
             payload = {"unit": 0, "sign": rng.randint(0, 1), "graded": rng.choice((tile.payload_min, tile.payload_max, 3))}[kind]
             event = {"axon": rng.randrange(tile.groups[g].axons), "payload": payload}
             ctx.set(dut.w_valid, write)
-            ctx.set(dut.w_group, g)
+            ctx.set(dut.w_list, g)
             ctx.set(dut.w_slot, s)
             ctx.set(dut.w_data, event)
             rg, rs = rng.randrange(len(tile.groups)), rng.randrange(tile.slots)
             held = lists[rg, rs]
             index = rng.randrange(len(held)) if held else 0
-            ctx.set(dut.r_group, rg)
+            ctx.set(dut.r_list, rg)
             ctx.set(dut.r_slot, rs)
             ctx.set(dut.r_index, index)
             cg, cs = rng.randrange(len(tile.groups)), rng.randrange(tile.slots)
-            ctx.set(dut.count_group, cg)
+            ctx.set(dut.count_list, cg)
             ctx.set(dut.count_slot, cs)
             # The walk never clears the list that is written to.
             clear, clear_all = rng.random() < 0.1 and (rg, rs) != (g, s), rng.random() < 0.01

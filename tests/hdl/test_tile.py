@@ -139,12 +139,15 @@ def run(tile, seed, phases=14, late=0):
                 if cycle >= max(idle, register_free) and place == len(sent):  # the sequencer starts in the cycle after an idle one
                     break
         # What the counters say since RESET.
-        arrived = [sum(len(queue[g, t]) for t in range(phases + 5)) for g in range(2)]
         worked = [sum(len(queue[g, t]) for t in range(phases - 1 - g)) for g in range(2)]
-        assert ctx.get(dut.counters.events) == sum(arrived)
-        assert ctx.get(dut.counters.sops) == sum(n * size for n, size in zip(worked, SIZES))
-        assert ctx.get(dut.counters.updates) == sum(size * (phases - 1 - g) for g, size in enumerate(SIZES))
-        assert ctx.get(dut.counters.spikes) == total
+        for g, size in enumerate(SIZES):
+            counters = dut.counters[g]
+            payloads = [p for t in range(phases - 1 - g) for _, p in queue[g, t]]
+            assert ctx.get(counters.events) == worked[g] == len(payloads)
+            assert ctx.get(counters.sops) == worked[g] * size
+            assert ctx.get(counters.multiplied) == sum(abs(p) != 1 for p in payloads) * size
+            assert ctx.get(counters.updates) == size * (phases - 1 - g)
+        assert sum(ctx.get(dut.counters[g].spikes) for g in range(2)) == total
 
     simulate(dut, bench, max_cycles=6000)
     return total

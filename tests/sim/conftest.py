@@ -1,6 +1,6 @@
-"""Makes plain_reference.py, beside this file, importable (pytest's importlib mode does not)."""
+"""Makes the modules beside this file, and strategies.py, one folder up, importable (pytest's importlib mode does not)."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parent.parent)]

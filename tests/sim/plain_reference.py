@@ -1,156 +1,216 @@
-"""A second golden model, one neuron at a time in plain Python, and random networks to compare the two on.
+"""A second golden model, one neuron at a time in plain Python, and the comparison with the first.
 
-It is written from docs/numerics.md alone and shares no arithmetic with the package: decays, roundings, resets and saturation are
-spelled out again on Python's unbounded integers.
+It is written from docs/numerics.md alone and shares no arithmetic with the package: decays, roundings, resets, gates and saturation
+are spelled out again on Python's unbounded integers.
 """
 
 import numpy as np
-from hypothesis import strategies as st
 
-from spikeloom.spec.arithmetic import Decay, Rounding
-from spikeloom.spec.network import Model, Network, Population, Projection, Readout, Reset
+from spikeloom.spec.arithmetic import Rounding
+from spikeloom.spec.network import Gain, Kind, Model, Port, Readout, Refractory, Reset
+
+CURRENTS = (Model.CUBALIF, Model.CUBALI, Model.SPIKGRU)
+VALUES = (Model.LI, Model.CUBALI)
 
 
 def _shift(x, n, rounding):
     if rounding is Rounding.TOWARD_ZERO:
-        return int(x / abs(x) * (abs(x) // 2**n)) if x else 0
+        return -(-x // 2**n) if x < 0 else x // 2**n
     return (x + (2**n // 2 if rounding is Rounding.NEAREST else 0)) // 2**n
 
 
-def _decay(x, p):
-    d = p.decay
+def _decay(x, d, factor, rounding):
+    """beta * x; ``factor`` is the neuron's own, or None."""
     if d.factor is not None:
-        return _shift(x * d.factor, d.fraction_bits, p.rounding)
-    return x - sum(_shift(x, n, p.rounding) for n in (d.shift_a, d.shift_b) if n is not None)
+        return _shift(x * (d.factor if factor is None else factor), d.fraction_bits, rounding)
+    return x - sum(_shift(x, n, rounding) for n in (d.shift_a, d.shift_b) if n is not None)
 
 
-def _next(p, v, s, current, theta):
-    if p.reset is Reset.SUBTRACT:
-        v = _decay(v, p) + current - theta * s
-    elif p.reset is Reset.SUBTRACT_BEFORE_DECAY:
-        v = _decay(v - theta * s, p) + current
-    elif p.reset is Reset.ZERO:
-        v = _decay(0 if s else v, p) + current
-    elif p.reset is Reset.ZERO_AFTER:
-        v = 0 if s else _decay(v, p) + current
-    else:
-        v = _decay(v, p) + current
-    low, high = -(2 ** (p.v_bits - 1)), 2 ** (p.v_bits - 1) - 1
-    return max(low, min(high, v)), not low <= v <= high
+def _complement(x, d, factor, rounding):
+    """(1 - beta) * x."""
+    if d.factor is not None:
+        return _shift(x * (2**d.fraction_bits - (d.factor if factor is None else factor)), d.fraction_bits, rounding)
+    return sum(_shift(x, n, rounding) for n in (d.shift_a, d.shift_b) if n is not None)
 
 
-def run_clip(network, x):
-    """One clip [T, C] as dictionaries: spikes, potentials [T][size], readouts [size], events, sops, saturations."""
+def _signed(x, bits):
+    """(x in that two's complement format, whether it was not)."""
+    low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+    return max(low, min(high, x)), not low <= x <= high
+
+
+class _Neuron:
+    """One neuron and all that it remembers."""
+
+    def __init__(self, p, k):
+        self.p = p
+        self.theta, self.bias, self.v, self.jump = int(p.theta[k]), int(p.bias[k]), int(p.v_init[k]), int(p.jump[k])
+        self.beta, self.alpha = (None if factors is None else int(factors[k]) for factors in (p.beta, p.alpha))
+        self.gate_bias = int(p.gate_bias[k])
+        self.i = self.a = self.n = self.q = 0
+        self.saturations = 0
+
+    def step(self, total, gate, block):
+        p, n = self.p, self.n
+        # 2. Quiet or not.
+        self.q = p.refractory if n > 0 else max(self.q - 1, 0)
+        if block > 0:
+            self.q = max(self.q, p.inhibition)
+        # 3. The drive.
+        drive = total * 2**p.guard_bits + self.bias
+        if p.model in CURRENTS:
+            self.i, saturated = _signed(_decay(self.i, p.current_decay, self.alpha, p.rounding) + drive, p.i_bits)
+            self.saturations += saturated
+            drive = _complement(self.i, p.decay, self.beta, p.rounding) if p.gain is Gain.COMPLEMENT else self.i
+        # 4. The membrane.
+        if self.q > 0 and p.refractory_mode is Refractory.INTEGRATE:
+            v = {Reset.SUBTRACT: self.v - self.theta * n, Reset.SUBTRACT_BEFORE_DECAY: self.v - self.theta * n, Reset.NONE: self.v,
+                 Reset.ZERO: 0 if n else self.v, Reset.ZERO_AFTER: 0 if n else self.v}[p.reset]
+        elif p.reset is Reset.SUBTRACT:
+            v = self._next(self.v, drive, gate) - self.theta * n
+        elif p.reset is Reset.SUBTRACT_BEFORE_DECAY:
+            v = self._next(self.v - self.theta * n, drive, gate)
+        elif p.reset is Reset.ZERO:
+            v = self._next(0 if n else self.v, drive, gate)
+        elif p.reset is Reset.ZERO_AFTER:
+            v = 0 if n else self._next(self.v, drive, gate)
+        else:
+            v = self._next(self.v, drive, gate)
+        # 5. Saturation, then the floor.
+        self.v, saturated = _signed(v, p.v_bits)
+        self.saturations += saturated
+        if p.v_floor is not None and self.v < p.v_floor:
+            self.v = p.v_floor
+        if p.model in VALUES:
+            return
+        # 6. The threshold.
+        threshold = self.theta
+        if p.model is Model.ALIF:
+            self.a = max(0, min(2**p.a_bits - 1, _decay(self.a, p.adaptation_decay, None, p.rounding) + self.jump * n))
+            threshold += self.a
+        # 7. Spikes.
+        self.n = 0
+        while self.q == 0 and self.v >= threshold * (self.n + 1) and self.n < p.max_spikes:
+            self.n += 1
+
+    def _next(self, x, drive, gate):
+        p = self.p
+        if p.model is not Model.SPIKGRU:
+            return _decay(x, p.decay, self.beta, p.rounding) + drive
+        half = len(p.gate_table) // 2
+        g = max(-half, min(half - 1, _shift(gate + self.gate_bias, p.gate_shift, p.rounding)))
+        z = int(p.gate_table[g + half])
+        return _shift(z * x + (256 - z) * self.i, 8, p.rounding)
+
+
+def _readout(p, sent, potentials):
+    """Values of a population's readout, of the whole clip: payloads and potentials ``[T][size]``."""
+    columns = [[row[k] for row in (potentials if p.model in VALUES else sent)] for k in range(p.size)]
+    if p.readout is Readout.COUNT:
+        return [min(sum(c), 65535) for c in columns]
+    if p.readout is Readout.FIRST:
+        return [next((min(t, 65534) for t, n in enumerate(c) if n), 65535) for c in columns]
+    if p.readout is Readout.VOTE:
+        return [min(sum(sum(c) for c, own in zip(columns, p.classes) if own == k), 65535) for k in range(max(p.classes) + 1)]
+    if p.readout is Readout.LAST:
+        return [c[-1] if c else 0 for c in columns]
+    if p.readout is Readout.MAX:
+        return [max(c, default=-(2 ** (p.v_bits - 1))) for c in columns]
+    sums = [0] * p.size
+    for k, column in enumerate(columns):
+        for v in column:
+            sums[k] = _signed(sums[k] + v, p.v_bits + 16)[0]
+    return sums
+
+
+def _answer(p, values):
+    """(index of the best value, distance from the second)."""
+    best = min(values) if p.readout is Readout.FIRST else max(values)
+    others = [*values]
+    others.remove(best)
+    second = min(others, default=best) if p.readout is Readout.FIRST else max(others, default=best)
+    return values.index(best), abs(best - second)
+
+
+def run_clip(network, x, potentials=None, currents=None):
+    """One clip [T, C] as dictionaries: spikes, potentials and currents [T][size], readouts, events, sops, multiplied, saturations; answer.
+
+    ``potentials`` and ``currents`` [size], by population, are those to start from where it is not the reset.
+    """
     sent = {p.name: [] for p in network.populations}  # payloads per timestep
-    out = {"spikes": sent, "potentials": {}, "readouts": {}, "events": {}, "sops": {}, "saturations": {}}
-    for p in network.populations:
-        if p.model is not Model.INPUT:
-            out["potentials"][p.name], out["events"][p.name], out["sops"][p.name], out["saturations"][p.name] = [], 0, 0, 0
+    neurons = {p.name: [_Neuron(p, k) for k in range(p.size)] for p in network.populations if p.model is not Model.INPUT}
+    for name, values in (potentials or {}).items():
+        for neuron, v in zip(neurons[name], values, strict=True):
+            neuron.v = int(v)
+    for name, values in (currents or {}).items():
+        for neuron, i in zip(neurons[name], values, strict=True):
+            neuron.i = int(i)
+    out = {"spikes": sent, **{what: {name: [] for name in neurons} for what in ("potentials", "currents")},
+           **{what: dict.fromkeys(neurons, 0) for what in ("events", "sops", "multiplied")}}
     for t in range(len(x)):
         channel = 0
         for p in network.populations:
             if p.model is Model.INPUT:
                 sent[p.name].append([int(k) for k in x[t, channel : channel + p.size]])
                 channel += p.size
-        for p in (network.population(name) for name in network.order):
+        for name in network.order:
+            p = network.population(name)
             if p.model is Model.INPUT:
                 continue
-            sums = [0] * p.size
-            for q in network.incoming(p.name):
+            # 1. The sums.
+            sums = {port: [0] * p.size for port in Port}
+            for q in network.incoming(name):
                 arrived = sent[q.source][t - q.delay] if t >= q.delay else []
+                source = network.population(q.source)
+                large = source.max_spikes > 1 or any(k not in (-1, 0, 1) for k in range(source.payload_min, source.payload_max + 1))
                 for pre, payload in enumerate(arrived):
                     if payload:
-                        out["events"][p.name] += 1
+                        out["events"][name] += 1
                         for post in range(p.size):
-                            sums[post] += payload * int(q.weights[post, pre]) * 2**q.shift
-                            out["sops"][p.name] += 1
-            values, spikes = [], []
-            for k in range(p.size):
-                v = out["potentials"][p.name][-1][k] if t else p.v_init
-                s = sent[p.name][-1][k] if t and p.spikes else 0
-                v, clipped = _next(p, v, s, sums[k] * 2**p.guard_bits + int(p.bias[k]), int(p.theta[k]))
-                out["saturations"][p.name] += clipped
-                values.append(v)
-                spikes.append(int(p.spikes and v >= int(p.theta[k])))
-            out["potentials"][p.name].append(values)
-            sent[p.name].append(spikes)
-    for p in network.populations:
-        column = list(zip(*(out["potentials"] if p.model is Model.LI else sent)[p.name], strict=True)) or [()] * p.size
-        if p.readout is Readout.COUNT:
-            out["readouts"][p.name] = [min(sum(c), 65535) for c in column]
-        elif p.readout is Readout.LAST:
-            out["readouts"][p.name] = [c[-1] if c else 0 for c in column]
-        elif p.readout is Readout.MAX:
-            out["readouts"][p.name] = [max(c, default=-(2 ** (p.v_bits - 1))) for c in column]
-        elif p.readout is Readout.SUM:
-            limit, sums = 2 ** (p.v_bits + 15), []
-            for c in column:
-                total = 0
-                for v in c:
-                    total = max(-limit, min(limit - 1, total + v))
-                sums.append(total)
-            out["readouts"][p.name] = sums
+                            if q.kind is Kind.DENSE or q.weights[post, pre] != 0:
+                                sums[q.port][post] += payload * int(q.weights[post, pre]) * 2**q.shift
+                                out["sops"][name] += 1
+                                out["multiplied"][name] += large
+            for k, neuron in enumerate(neurons[name]):
+                neuron.step(sums[Port.CURRENT][k], sums[Port.GATE][k], sums[Port.BLOCK][k])
+            out["potentials"][name].append([neuron.v for neuron in neurons[name]])
+            out["currents"][name].append([neuron.i for neuron in neurons[name]])
+            sent[name].append([neuron.n for neuron in neurons[name]])
+    out["saturations"] = {name: sum(neuron.saturations for neuron in group) for name, group in neurons.items()}
+    read = [p for p in network.populations if p.readout is not Readout.NONE]
+    out["readouts"] = {p.name: _readout(p, sent[p.name], out["potentials"][p.name]) for p in read}
+    out["answer"] = _answer(read[-1], out["readouts"][read[-1].name]) if read else None
     return out
 
 
-_decays = st.one_of(
-    st.just(Decay()),
-    st.integers(1, 12).flatmap(lambda f: st.builds(Decay, factor=st.integers(0, 1 << f), fraction_bits=st.just(f))),
-    st.builds(Decay, shift_a=st.integers(1, 8)), st.builds(Decay, shift_a=st.integers(1, 8), shift_b=st.integers(1, 8)))
-
-
-@st.composite
-def networks(draw):
-    """Small networks with every option of the contract: several inputs, recurrence, delays, skips, tiny and wide membranes."""
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    populations = []
-    for k in range(draw(st.integers(1, 2))):
-        low, high = sorted(draw(st.tuples(st.integers(-256, 255), st.integers(-256, 255)) | st.just((1, 1)) | st.just((-1, 1))))
-        size = draw(st.integers(1, 4))
-        populations.append(Population(name=f"x{k}", size=size, model=Model.INPUT, payload_min=low, payload_max=high))
-    n_hidden = draw(st.integers(1, 3))
-    for k in range(n_hidden):
-        size, v_bits = draw(st.integers(1, 5)), draw(st.sampled_from([2, 3, 5, 8, 12, 16, 20, 24, 32]))
-        leaky = draw(st.booleans())
-        v_max = 2 ** (v_bits - 1) - 1
-        populations.append(Population(
-            name=f"h{k}", size=size, model=Model.LIF if leaky else Model.IF, decay=draw(_decays) if leaky else Decay(),
-            rounding=draw(st.sampled_from(Rounding)), reset=draw(st.sampled_from(Reset)),
-            theta=rng.integers(1, max(v_max // draw(st.sampled_from([1, 4, 64])), 1) + 1, size),
-            bias=rng.integers(-v_max // 8, v_max // 8 + 1, size), v_bits=v_bits, guard_bits=draw(st.sampled_from([0, 0, 3, 12])),
-            v_init=int(rng.integers(-v_max, v_max + 1)), readout=Readout.COUNT if draw(st.booleans()) else Readout.NONE))
-    v_bits = draw(st.sampled_from([2, 8, 16, 32]))
-    populations.append(Population(
-        name="out", size=draw(st.integers(1, 4)), model=Model.LI, decay=draw(_decays), rounding=draw(st.sampled_from(Rounding)),
-        bias=draw(st.integers(-1, 1)), v_bits=v_bits, guard_bits=draw(st.integers(0, 4)),
-        readout=draw(st.sampled_from([Readout.LAST, Readout.SUM, Readout.MAX]))))
-
-    def projection(source, target, delay):
-        bits = draw(st.integers(2, 8))
-        limit = 1 << (bits - 1)
-        weights = rng.integers(-limit, limit, (target.size, source.size))
-        return Projection(source=source.name, target=target.name, weights=weights, weight_bits=bits, delay=delay,
-                          shift=draw(st.sampled_from([0, 0, 1, 6])))
-
-    n_inputs = len(populations) - n_hidden - 1
-    projections = []
-    for k in range(n_inputs, len(populations)):  # something earlier leads to each, maybe with a delay
-        source = populations[draw(st.integers(0, k - 1))]
-        projections.append(projection(source, populations[k], draw(st.sampled_from([0, 0, 1, 3]))))
-    for _ in range(draw(st.integers(0, 4))):  # anything else, backwards with a delay
-        source, target = draw(st.integers(0, len(populations) - 2)), draw(st.integers(n_inputs, len(populations) - 1))
-        delay = draw(st.integers(0, 3)) if source < target else draw(st.integers(1, 7))
-        projections.append(projection(populations[source], populations[target], delay))
-    # The declared order is not the order of the graph.
-    shuffled = [populations[k] for k in rng.permutation(len(populations))]
-    return Network(name="random", populations=tuple(shuffled), projections=tuple(projections))
-
-
-def clips_for(network, n_clips, n_steps, seed):
-    """Random payloads in the range of each input, ``[n_clips, n_steps, C], int64``, some 40 % of them 0."""
-    rng = np.random.default_rng(seed)
-    parts = []
-    for p in network.inputs:
-        x = rng.integers(p.payload_min, p.payload_max + 1, (n_clips, n_steps, p.size))
-        parts.append(x * (rng.random(x.shape) < 0.6))
-    return np.concatenate(parts, axis=2)
+def compare(network, x, result, potentials=None, currents=None):
+    """Assert that a recorded result equals the plain reference in everything it reports."""
+    totals = dict.fromkeys(result.saturations, 0)
+    for n, clip in enumerate(x):
+        want = run_clip(network, clip, *({name: a[n] for name, a in (part or {}).items()} for part in (potentials, currents)))
+        for p in network.populations:
+            if p.model is Model.INPUT:
+                assert result.counters[p.name].spikes[n] == np.count_nonzero(want["spikes"][p.name])
+                continue
+            shape = (len(clip), p.size)
+            np.testing.assert_array_equal(result.potentials[p.name][n], np.reshape(want["potentials"][p.name], shape))
+            assert (p.name in result.currents) == p.has_current
+            if p.has_current:
+                np.testing.assert_array_equal(result.currents[p.name][n], np.reshape(want["currents"][p.name], shape))
+            if p.spikes:
+                spikes = np.reshape(want["spikes"][p.name], shape)
+                assert result.spikes[p.name].dtype == (bool if p.max_spikes == 1 else np.int16)
+                np.testing.assert_array_equal(result.spikes[p.name][n], spikes)
+                np.testing.assert_array_equal(result.spike_counts[p.name][n], spikes.sum(axis=0))
+                assert result.counters[p.name].spikes[n] == np.count_nonzero(spikes)
+            if p.readout is not Readout.NONE:
+                np.testing.assert_array_equal(result.readouts[p.name][n], want["readouts"][p.name])
+            for what in ("events", "sops", "multiplied"):
+                assert getattr(result.counters[p.name], what)[n] == want[what][p.name]
+            assert result.counters[p.name].updates[n] == len(clip) * p.size
+            totals[p.name] += want["saturations"][p.name]
+        if want["answer"] is None:
+            assert result.answers is None and result.confidences is None
+        else:
+            assert (result.answers[n], result.confidences[n]) == want["answer"]
+    assert result.saturations == totals

@@ -1,0 +1,63 @@
+"""How a tile stores the weights of its lists: as they are or as indices, in how many bits, and which lists share them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..spec.arithmetic import bits_signed
+from ..spec.network import Network, Projection
+from .lists import PORTS
+from .partition import Slice
+from .updates import extra_shift
+
+__all__ = ["WeightFormats", "weight_formats"]
+
+MAX_ENTRIES = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightFormats:
+    """``bits`` of a stored weight or index; ``codebooks`` and ``shared`` as in :class:`~spikeloom.spec.tile.TileSpec`."""
+
+    bits: int
+    codebooks: tuple[tuple[int, ...], ...]
+    shared: tuple[int, ...]
+
+
+def _plain_bits(network: Network, p: Projection) -> int:
+    """Bits of a projection's stored weights without a codebook."""
+    width = p.weight_bits if p.codebook is None else bits_signed(min(p.codebook), max(p.codebook))
+    return width + extra_shift(network, p)
+
+
+def _values(network: Network, projections: Sequence[Projection]) -> tuple[int, ...] | None:
+    """All stored weights that a list can have, ascending, or None where they are more than a codebook holds."""
+    values: set[int] = set()
+    for p in projections:
+        if p.codebook is None and p.weight_bits > 4:
+            return None
+        own = range(-(1 << p.weight_bits >> 1), 1 << p.weight_bits >> 1) if p.codebook is None else p.codebook
+        values |= {v << extra_shift(network, p) for v in own}
+    return tuple(sorted(values)) if 2 <= len(values) <= MAX_ENTRIES else None
+
+
+def weight_formats(network: Network, slices: Sequence[Slice]) -> WeightFormats:
+    """The narrowest word for the lists of some slices: a list takes a codebook where its weights would make the word wider."""
+    plain: list[int] = []
+    books: list[tuple[int, ...]] = []
+    owners: list[tuple] = []
+    for s in slices:
+        for ports in PORTS:
+            projections = network.incoming(s.population, *ports)
+            if not projections:
+                continue
+            values = _values(network, projections)
+            plain.append(max(_plain_bits(network, p) for p in projections))
+            books.append(values or ())
+            named = all(p.matrix for p in projections)
+            owners.append((s.first, s.size, *((p.matrix, extra_shift(network, p)) for p in projections)) if named else (len(owners),))
+    bits = max(min(width, (len(book) - 1).bit_length()) if book else width for width, book in zip(plain, books))
+    codebooks = tuple(book if width > bits else () for width, book in zip(plain, books))
+    shared = tuple(owners.index(owner) for owner in owners)
+    return WeightFormats(bits=bits, codebooks=codebooks if any(codebooks) else (), shared=shared if len(set(shared)) < len(shared) else ())

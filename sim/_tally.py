@@ -1,0 +1,45 @@
+"""The work of a run, counted from the events that every neuron sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..spec.network import Kind, Model, Network
+from .counters import Counters
+
+__all__ = ["tally"]
+
+
+def tally(network: Network, n_steps: int, sent: Mapping[str, np.ndarray], before: Mapping[str, np.ndarray],
+          after: Mapping[str, np.ndarray]) -> dict[str, Counters]:
+    """Counters of every population.
+
+    Parameters
+    ----------
+    network, n_steps : what ran, for how many timesteps.
+    sent : events of each neuron in these, ``[N, size]``, of every population that sends any.
+    before, after : the last payloads before and at the end, ``[N, longest delay, size]``, of every population.
+    """
+    result = {}
+    for p in network.populations:
+        n_clips = len(before[p.name])
+        events, sops, multiplied = (np.zeros(n_clips, dtype=np.int64) for _ in range(3))
+        for projection in network.incoming(p.name):
+            source = network.population(projection.source)
+            # Arrived = sent now + under way before - under way now; those under way are the last `delay` timesteps.
+            at = before[source.name].shape[1] - projection.delay
+            under_way = [np.count_nonzero(history[source.name][:, at:], axis=1) for history in (before, after)]
+            arrived = sent[source.name] + under_way[0] - under_way[1]
+            work = arrived.sum(axis=1) * p.size
+            if projection.kind is Kind.SPARSE:
+                work = arrived @ np.count_nonzero(projection.weights, axis=0)
+            events += arrived.sum(axis=1)
+            sops += work
+            if source.payload_range[0] < -1 or source.payload_range[1] > 1:
+                multiplied += work
+        updates = 0 if p.model is Model.INPUT else n_steps * p.size
+        spikes = sent[p.name].sum(axis=1, dtype=np.int64) if p.name in sent else np.zeros(n_clips, dtype=np.int64)
+        result[p.name] = Counters(events=events, sops=sops, multiplied=multiplied, updates=np.full(n_clips, updates, dtype=np.int64), spikes=spikes)
+    return result

@@ -1,0 +1,249 @@
+"""The plan of a tile: what it owns, its memories and widths, and the cycles of its pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+from .arithmetic import bits_signed, bits_unsigned
+from .update import UpdateSpec
+
+__all__ = ["MAIN", "SIDE", "AxonEntry", "GroupSpec", "ParameterSpec", "TileSpec"]
+
+MAIN, SIDE = range(2)  # event lists of a group: port ``i``, and its other port (gate or block)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupSpec:
+    """A slice of one population on a tile: neurons ``first`` .. ``first + size - 1``.
+
+    ``key`` is the source key of its events (None if nobody listens), ``level`` the phase of its timestep 0 (sigma),
+    ``axons`` the number of its input lines, ``side_axons`` of those into its other port (gate or block; 0 if it has none);
+    ``theta``, ``bias``, ``gate_bias`` and ``jump`` are its parameters where the tile keeps them as constants.
+    """
+
+    population: str
+    first: int
+    size: int
+    key: int | None
+    level: int
+    axons: int
+    update: UpdateSpec
+    side_axons: int = 0
+    theta: int = 0
+    bias: int = 0
+    gate_bias: int = 0
+    jump: int = 0
+
+
+class AxonEntry(NamedTuple):
+    """What an arriving event is for a tile: axon ``base + neuron`` of the list ``port`` of group ``group``, ``delay`` timesteps later."""
+
+    group: int
+    base: int
+    delay: int
+    port: int = MAIN
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterSpec:
+    """A parameter that a tile's memory holds for each neuron: ``theta``, ``bias``, ``gate_bias``, ``jump``, ``beta``, ``alpha`` or ``v_init``."""
+
+    name: str
+    bits: int
+    signed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileSpec:
+    """One tile.
+
+    Parameters
+    ----------
+    lanes : P, synapses per clock.
+    update_lanes : U, neuron updates per clock; a power of two that divides P.
+    slots : S, timesteps of events a group can hold; a power of two.
+    groups : the slices it owns, in the order in which a phase works on them.
+    entries : source key -> axon entries, in the order in which they are written (at least one per key).
+    payload_min, payload_max : range of payloads over all its axons.
+    weight_bits : width of a stored weight, or index.
+    accumulator_bits : width of an accumulator, from the worst case of its weights.
+    theta_bits, bias_bits : widths of the parameters (theta unsigned, bias two's complement; 0 if always zero).
+    constant_parameters : theta, bias, gate_bias and jump are constants of the groups instead of a memory.
+    parameters : what the memory holds of each neuron beside theta and bias.
+    codebooks : per list (see ``lists``) the weights that its indices stand for, empty where weights are stored; empty if that is so for all lists.
+    shared : per list the list whose weights it reads, itself where it has its own; empty if that is so for all lists.
+    """
+
+    lanes: int
+    update_lanes: int
+    slots: int
+    groups: tuple[GroupSpec, ...]
+    entries: Mapping[int, tuple[AxonEntry, ...]]
+    payload_min: int
+    payload_max: int
+    weight_bits: int
+    accumulator_bits: int
+    theta_bits: int
+    bias_bits: int
+    constant_parameters: bool
+    parameters: tuple[ParameterSpec, ...] = ()
+    codebooks: tuple[tuple[int, ...], ...] = ()
+    shared: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.lanes < 1 or self.update_lanes < 1 or self.update_lanes & (self.update_lanes - 1) or self.lanes % self.update_lanes:
+            raise ValueError(f"Update lanes must be a power of two that divides the lanes, not {self.update_lanes} of {self.lanes}")
+        if self.slots < 1 or self.slots & (self.slots - 1):
+            raise ValueError(f"Slots must be a power of two, not {self.slots}")
+
+    @property
+    def beats(self) -> int:
+        """P / U: cycles that the update of one row of P neurons takes."""
+        return self.lanes // self.update_lanes
+
+    def rows(self, group: int) -> int:
+        """Rows of P neurons in a group."""
+        return -(-self.groups[group].size // self.lanes)
+
+    @cached_property
+    def lists(self) -> tuple[tuple[int, int], ...]:
+        """(group, port) of each event list: MAIN of each group, and behind it SIDE of a group with another port."""
+        return tuple((g, port) for g, group in enumerate(self.groups) for port in ((MAIN, SIDE) if group.side_axons else (MAIN,)))
+
+    def list_of(self, group: int, port: int = MAIN) -> int:
+        """Number of the event list of a group's port."""
+        return self.lists.index((group, port))
+
+    def list_axons(self, number: int) -> int:
+        """Axons of an event list."""
+        group, port = self.lists[number]
+        return (self.groups[group].axons, self.groups[group].side_axons)[port]
+
+    @property
+    def has_sides(self) -> bool:
+        """Whether a group has a port beside ``i``."""
+        return len(self.lists) > len(self.groups)
+
+    def weight_base(self, number: int) -> int:
+        """Address of the first weight word of a list; the word of (row, axon) follows at row * axons + axon."""
+        owner = self.shared[number] if self.shared else number
+        return sum(self._words(k) for k in range(owner) if not self.shared or self.shared[k] == k)
+
+    def _words(self, number: int) -> int:
+        return self.rows(self.lists[number][0]) * self.list_axons(number)
+
+    def codebook(self, number: int) -> tuple[int, ...]:
+        """What the indices of a list stand for; empty where its weights are stored as they are."""
+        return self.codebooks[number] if self.codebooks else ()
+
+    @property
+    def value_weight_bits(self) -> int:
+        """Width of a weight as it is accumulated."""
+        plain = any(not self.codebook(k) for k in range(len(self.lists)))
+        return max([bits_signed(min(book), max(book)) for book in self.codebooks if book] + [self.weight_bits] * plain)
+
+    def update_base(self, group: int) -> int:
+        """Index of the first update (U neurons) of a group."""
+        return sum(self.rows(g) * self.beats for g in range(group))
+
+    @property
+    def weight_depth(self) -> int:
+        """Words of the weight memory, each ``lanes * weight_bits`` wide."""
+        return sum(self._words(k) for k in range(len(self.lists)) if not self.shared or self.shared[k] == k)
+
+    @property
+    def n_updates(self) -> int:
+        """Updates per timestep: words of the state and parameter memories."""
+        return self.update_base(len(self.groups))
+
+    @property
+    def fields(self) -> tuple[ParameterSpec, ...]:
+        """Parameters of a neuron in the order in which they lie in a word of the memory, lowest first."""
+        return (ParameterSpec(name="theta", bits=self.theta_bits, signed=False), ParameterSpec(name="bias", bits=self.bias_bits, signed=True),
+                *self.parameters)
+
+    @property
+    def axon_bits(self) -> int:
+        """Width of an axon number within a list."""
+        return bits_unsigned(max(self.list_axons(k) for k in range(len(self.lists))) - 1)
+
+    @property
+    def payload_kind(self) -> str:
+        """``"unit"`` (always 1), ``"sign"`` (+1 or -1) or ``"graded"``."""
+        if (self.payload_min, self.payload_max) == (1, 1):
+            return "unit"
+        return "sign" if self.payload_min >= -1 and self.payload_max <= 1 else "graded"
+
+    @property
+    def payload_bits(self) -> int:
+        """Bits of payload in the event queue (signed where graded; the sign alone where +1 or -1)."""
+        return {"unit": 0, "sign": 1, "graded": bits_signed(min(self.payload_min, 0), max(self.payload_max, 0))}[self.payload_kind]
+
+    @property
+    def stored_bits(self) -> int:
+        """Width of the stored state u, the widest group's."""
+        bounds = [g.update.stored_bounds(self.theta_bits, self.bias_bits) for g in self.groups]
+        starts = [g.update.v_init or 0 for g in self.groups]
+        return bits_signed(min(0, *starts, *(low for low, _ in bounds)), max(0, *starts, *(high for _, high in bounds)))
+
+    @property
+    def current_bits(self) -> int:
+        """Width of the stored current, the widest group's; 0 if no group has one."""
+        bounds = [g.update.current_bounds(self.bias_bits) for g in self.groups if g.update.has_current]
+        return bits_signed(min(low for low, _ in bounds), max(high for _, high in bounds)) if bounds else 0
+
+    @property
+    def a_bits(self) -> int:
+        """Width of the stored rise of the threshold; 0 if no group adapts."""
+        return max(g.update.a_bits for g in self.groups)
+
+    @property
+    def quiet_bits(self) -> int:
+        """Width of the stored count of refractory timesteps; 0 if no group has one."""
+        return max(g.update.quiet_bits for g in self.groups)
+
+    @property
+    def taken_bits(self) -> int:
+        """Width of the stored theta * n of gated neurons that fire several times; 0 if there are none."""
+        return max((g.update.v_bits - 1 for g in self.groups if g.update.keeps_taken), default=0)
+
+    @property
+    def marks_spent(self) -> bool:
+        """Whether the state holds the bit that says that the neuron fired."""
+        return any(g.update.marks_spent for g in self.groups)
+
+    @property
+    def state_bits(self) -> int:
+        """Bits of state of one neuron."""
+        return self.stored_bits + self.current_bits + self.a_bits + self.quiet_bits + self.taken_bits + self.marks_spent
+
+    @property
+    def count_bits(self) -> int:
+        """Width of the number of spikes of a neuron in a timestep; 0 where it is 1 at most."""
+        most = max(g.update.max_spikes for g in self.groups)
+        return bits_unsigned(most) if most > 1 else 0
+
+    @property
+    def value_bits(self) -> int:
+        """Width (signed) of the payloads of its own events: v of LI groups, or numbers of spikes; 0 if all are 1."""
+        values = [g.update.v_bits if g.update.values else bits_unsigned(g.update.max_spikes) + 1
+                  for g in self.groups if g.key is not None and (g.update.values or g.update.max_spikes > 1)]
+        return max([2, *values]) if values else 0
+
+    @property
+    def front_latency(self) -> int:
+        """Cycles from ``start`` to the first event in the accumulators: walk, queue, weight address, memory, register (, product)."""
+        return 6 if self.payload_kind == "graded" else 5
+
+    @property
+    def check_latency(self) -> int:
+        """Cycles from a beat to the comparison of its membranes with their thresholds: 1, and those of the slowest drive."""
+        return 1 + max(g.update.drive_latency for g in self.groups)
+
+    @property
+    def update_latency(self) -> int:
+        """Cycles from a beat to its spikes and membranes: 2 where all models are plain."""
+        return self.check_latency + 1 + max(g.update.quotient_latency for g in self.groups)
