@@ -15,7 +15,7 @@ __all__ = ["ConfigPort", "config_layout", "memory_words"]
 
 def config_layout() -> data.StructLayout:
     """{tile, memory, address, data, last}."""
-    return data.StructLayout({"tile": 8, "memory": 2, "address": 20, "data": 32, "last": 1})
+    return data.StructLayout({"tile": 8, "memory": 3, "address": 20, "data": 32, "last": 1})
 
 
 def memory_words(chip: ChipSpec, index: int) -> dict[int, tuple[int, int]]:
@@ -49,7 +49,7 @@ class ConfigPort(wiring.Component):
         widest = max(width for k in range(len(chip.tiles)) for _, width in memory_words(chip, k).values())
         self._parts = -(-widest // 32)
         super().__init__({
-            "config": In(stream.Signature(config_layout())), "quiet": In(1), "write": Out(len(chip.tiles)), "memory": Out(2),
+            "config": In(stream.Signature(config_layout())), "quiet": In(1), "write": Out(len(chip.tiles)), "memory": Out(3),
             "address": Out(20), "word": Out(32 * self._parts), "error": Out(1),
         })
 

@@ -36,7 +36,7 @@ class Core(wiring.Component):
         self._chip, self._image = chip, image
         tiles = range(len(chip.tiles))
         widest = max(configuration_bits(t) for t in chip.tiles)
-        writes = {"w_tile": In(len(chip.tiles)), "w_memory": In(2), "w_address": In(20), "w_data": In(widest)}
+        writes = {"w_tile": In(len(chip.tiles)), "w_memory": In(3), "w_address": In(20), "w_data": In(widest)}
         super().__init__({
             "control": In(stream.Signature(control_layout())),
             "start": Out(1), "clear": Out(1), "active": Out(chip.levels), "timestep": Out(1), "finish": Out(1), "window": Out(1),

@@ -21,7 +21,7 @@ __all__ = ["MemoryKind", "Tile", "configuration_bits", "counters_layout", "trace
 class MemoryKind:
     """Numbers of a tile's memories on the configuration port."""
 
-    WEIGHTS, PARAMETERS, AXONS = range(3)
+    WEIGHTS, PARAMETERS, AXONS, SPARSE, POINTERS, STATE = range(6)
 
 
 def trace_layout(tile: TileSpec) -> dict[str, Out]:
@@ -68,7 +68,7 @@ class Tile(wiring.Component):
         self._queue, self._walker = EventQueue(tile), Walker(tile)
         self._lanes, self._update = SynapseLanes(tile, image.weights), NeuronUpdate(tile, image.parameters)
         self._encoder = Encoder(tile, flit)
-        members = {"w_valid": In(1), "w_memory": In(2), "w_address": In(20), "w_data": In(configuration_bits(tile))} if writable else {}
+        members = {"w_valid": In(1), "w_memory": In(3), "w_address": In(20), "w_data": In(configuration_bits(tile))} if writable else {}
         self._writable = writable
         super().__init__({
             "start": In(1), "clear": In(1), "active": In(len(tile.groups)), "busy": Out(1),

@@ -66,6 +66,7 @@ class _Chunk:
         self.marks: dict[str, np.ndarray] = {}
         self.potentials: dict[str, np.ndarray] = {}
         self.sent: dict[str, np.ndarray] = {}  # events of each neuron, [n, size]
+        self.graded: dict[str, np.ndarray] = {}  # those with another payload than -1 or 1
         self.result = ChunkResult(state)
         for layer in (layer for group in self.plan.groups for layer in group.layers):
             self._prepare(layer)
@@ -180,6 +181,7 @@ class _Chunk:
             self.result.spike_counts[p.name] += counts
             if p.max_spikes > 1:
                 self.sent[p.name] += np.count_nonzero(of, axis=0)
+                self.graded[p.name] = self.graded.get(p.name, 0) + np.count_nonzero(of > 1, axis=0)
             if self.record:
                 out = self.result.spikes[p.name]
                 out[:, start : start + n_steps] = of.swapaxes(0, 1) != 0 if out.dtype == bool else of.swapaxes(0, 1)
@@ -202,7 +204,10 @@ class _Chunk:
         self.result.saturations = {name: k.saturations for name, k in self.neurons.items()}
         channel = 0
         for p in self.network.inputs:
-            self.sent[p.name] = np.count_nonzero(self.x[:, :, channel : channel + p.size], axis=1).astype(np.int64)
+            x = self.x[:, :, channel : channel + p.size]
+            self.sent[p.name] = np.count_nonzero(x, axis=1).astype(np.int64)
+            if p.payload_range[0] < -1 or p.payload_range[1] > 1:
+                self.graded[p.name] = np.count_nonzero((x < -1) | (x > 1), axis=1).astype(np.int64)
             channel += p.size
-        self.result.counters = tally(self.network, self.n_steps, self.sent, self.before.history, history)
+        self.result.counters = tally(self.network, self.n_steps, self.sent, self.graded, self.before.history, history)
         return self.result

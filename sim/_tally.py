@@ -12,7 +12,7 @@ from .counters import Counters
 __all__ = ["tally"]
 
 
-def tally(network: Network, n_steps: int, sent: Mapping[str, np.ndarray], before: Mapping[str, np.ndarray],
+def tally(network: Network, n_steps: int, sent: Mapping[str, np.ndarray], graded: Mapping[str, np.ndarray], before: Mapping[str, np.ndarray],
           after: Mapping[str, np.ndarray]) -> dict[str, Counters]:
     """Counters of every population.
 
@@ -20,6 +20,7 @@ def tally(network: Network, n_steps: int, sent: Mapping[str, np.ndarray], before
     ----------
     network, n_steps : what ran, for how many timesteps.
     sent : events of each neuron in these, ``[N, size]``, of every population that sends any.
+    graded : those of them with another payload than -1 or 1, of every population that sends such.
     before, after : the last payloads before and at the end, ``[N, longest delay, size]``, of every population.
     """
     result = {}
@@ -30,15 +31,14 @@ def tally(network: Network, n_steps: int, sent: Mapping[str, np.ndarray], before
             source = network.population(projection.source)
             # Arrived = sent now + under way before - under way now; those under way are the last `delay` timesteps.
             at = before[source.name].shape[1] - projection.delay
-            under_way = [np.count_nonzero(history[source.name][:, at:], axis=1) for history in (before, after)]
-            arrived = sent[source.name] + under_way[0] - under_way[1]
-            work = arrived.sum(axis=1) * p.size
-            if projection.kind is Kind.SPARSE:
-                work = arrived @ np.count_nonzero(projection.weights, axis=0)
+            first, last = before[source.name][:, at:], after[source.name][:, at:]
+            synapses = np.count_nonzero(projection.weights, axis=0) if projection.kind is Kind.SPARSE else np.full(source.size, p.size)
+            arrived = sent[source.name] + np.count_nonzero(first, axis=1) - np.count_nonzero(last, axis=1)
             events += arrived.sum(axis=1)
-            sops += work
-            if source.payload_range[0] < -1 or source.payload_range[1] > 1:
-                multiplied += work
+            sops += arrived @ synapses
+            if source.name in graded:
+                arrived = graded[source.name] + np.count_nonzero(abs(first) > 1, axis=1) - np.count_nonzero(abs(last) > 1, axis=1)
+                multiplied += arrived @ synapses
         updates = 0 if p.model is Model.INPUT else n_steps * p.size
         spikes = sent[p.name].sum(axis=1, dtype=np.int64) if p.name in sent else np.zeros(n_clips, dtype=np.int64)
         result[p.name] = Counters(events=events, sops=sops, multiplied=multiplied, updates=np.full(n_clips, updates, dtype=np.int64), spikes=spikes)

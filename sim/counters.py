@@ -19,7 +19,7 @@ class Counters:
     events : events that arrived, ``[N], int64``: one per source event and incoming projection, in the timestep of arrival.
     sops : synaptic operations, ``[N], int64``: one weight accumulated per event and synapse that exists: every target neuron of a dense
         projection, zero weights included; of a sparse one those with a weight.
-    multiplied : those of the sops whose source, by its range, sends other payloads than -1 and 1, ``[N], int64``.
+    multiplied : those of the sops whose event has another payload than -1 or 1, ``[N], int64``.
     updates : neuron updates, ``[N], int64``: timesteps times neurons; 0 for an input.
     spikes : events sent, ``[N], int64``: one per neuron and timestep in which it spikes, however often; input events of an input, 0 for
         a population that is read as a value.
