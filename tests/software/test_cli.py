@@ -184,7 +184,7 @@ def test_cosim_prints_exactly_the_json_of_the_issue(replace, capsys) -> None:
     assert main(["cosim", "out", "--input", "clips.npz", "--limit", "2", "--engine", "compiled", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
         "clips": 2, "accuracy": 0.5, "spikes_compared": 40, "spikes_wrong": 0, "states_compared": 1000, "states_wrong": 0,
-        "cycles_predicted": 500, "cycles_measured": 500, "sops": 8000, "lanes": 16}
+        "cycles_predicted": 500, "cycles_measured": 500, "sops": 8000, "lanes": 16, "words": [], "confidences": []}
     assert cosim.args == (Path("out"), Path("clips.npz"))
     assert cosim.options == {"limit": 2, "engine": "compiled"}
 
@@ -211,6 +211,19 @@ def test_cosim_that_finds_equality_says_so(replace, capsys) -> None:
     out = capsys.readouterr().out
     assert "The Verilog equals the golden model and the cycle model." in out
     assert "50.00%" in out and "1.000" in out
+
+
+def test_cosim_shows_the_answers_of_the_hardware_and_its_confidence(replace, capsys) -> None:
+    known = {**COSIM.__dict__, "words": tuple("abcdefghi")}
+    replace("cosim", CosimResult(**known))
+    main(["cosim", "out", "--input", "clips.npz"])
+    assert "answers of the hardware   a, b, c, d, e, f, g, h, ...\n" in capsys.readouterr().out
+    replace("cosim", CosimResult(**{**known, "words": ("yes", "no"), "confidences": (1234, 0)}))
+    main(["cosim", "out", "--input", "clips.npz"])
+    assert "answers of the hardware (confidence)  yes (1,234), no (0)\n" in capsys.readouterr().out
+    main(["cosim", "out", "--input", "clips.npz", "--json"])
+    out = json.loads(capsys.readouterr().out)
+    assert (out["words"], out["confidences"]) == (["yes", "no"], [1234, 0])
 
 
 def test_boards_lists_names_and_descriptions(replace, capsys) -> None:
