@@ -131,8 +131,8 @@ def _sparse_weights(tile: TileSpec, index: int, image: TileImage, where: str) ->
     return weights[:, :group.size]
 
 
-def _check_weights(network: Network, tile: TileSpec, number: int, bases: list[int], held: np.ndarray, where: str) -> tuple[int, int]:
-    """Every weight, in units of v. Returns the smallest and the largest sum of any events."""
+def _check_weights(network: Network, tile: TileSpec, number: int, bases: list[int], held: np.ndarray, where: str) -> np.ndarray:
+    """Every weight, in units of v. Returns the smallest and the largest sum that any events give each neuron, ``[2, size], int64``."""
     index, port = tile.lists[number]
     group, population = tile.groups[index], network.population(tile.groups[index].population)
     low, high = np.zeros(group.size, np.int64), np.zeros(group.size, np.int64)
@@ -154,14 +154,14 @@ def _check_weights(network: Network, tile: TileSpec, number: int, bases: list[in
         high += ends.max(axis=0).sum(axis=1)
         for end in (smallest, largest):
             _require(tile.payload_min <= end <= tile.payload_max, f"{where}: payload {end} is out of the tile's range")
-    return int(low.min()), int(high.max())
+    return np.stack([low, high])
 
 
-def _check_sums(tile: TileSpec, bounds: dict[int, tuple[int, int]], where: str) -> None:
+def _check_sums(tile: TileSpec, bounds: dict[int, np.ndarray], where: str) -> None:
     """The accumulators hold the sum of any events: dense and sparse lists of a port add up, another port has sums of its own."""
     for ports in ((MAIN, SPARSE), (SIDE,)):
-        found = [bounds[port] for port in ports if port in bounds]
-        needed = bits_signed(sum(low for low, _ in found), sum(high for _, high in found)) if found else 0
+        low, high = np.sum([bounds[port] for port in ports if port in bounds] or [[[0], [0]]], axis=0)
+        needed = bits_signed(int(low.min()), int(high.max()))
         _require(tile.accumulator_bits >= needed, f"{where}: sums need {needed} bits, the accumulator has {tile.accumulator_bits}")
 
 

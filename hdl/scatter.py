@@ -32,9 +32,10 @@ class Scatter(wiring.Component):
     there is no hazard. When the rows of the group are walked afterwards, each begins with what is here (``sums`` of ``row``), and
     ``take`` empties that row. So every row is empty between two groups.
 
-    Timing: with ``fetch`` of the first event in cycle 0, its first word is addressed in cycle 3; then every event takes as many cycles as its axon
-    has words, at least one, without gaps. ``scattered`` is the cycle of the last word. A word is in the accumulators 3 cycles after its own cycle (graded
-    payloads: 4): before any row of the same group asks for its sums. No backpressure but ``room``, which only bounds the events under way.
+    Timing: with ``fetch`` of the first event in cycle 0, its first word is addressed in cycle 3; then every event takes as many cycles as its
+    axon has words, at least one, without gaps. ``scattered`` is the cycle of the last word. A word is in the accumulators 3 cycles after its
+    own cycle (graded payloads: 4): before any row of the same group asks for its sums. No backpressure but ``room``, which only bounds the
+    events under way.
 
     Members
     -------

@@ -30,8 +30,8 @@ class SynapseLanes(wiring.Component):
     Where a group has another port, the sums of a row of that port's list go to ``side_sums`` instead, and stay there until the next such
     row's last event; the row of port ``i`` follows, and ``handed`` marks both. Indices become weights behind the weight register.
 
-    Where the tile has sparse synapses, a row begins (``begins``) with the sums that they left in ``before``, those of ``row``, in the cycle in which its
-    first event is added (``took``).
+    Where the tile has sparse synapses, a row begins (``begins``) with the sums that they left in ``before``, those of ``row``, in the cycle in
+    which its first event is added (``took``, ``took_row``).
 
     Members
     -------

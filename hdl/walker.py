@@ -45,7 +45,8 @@ class Walker(wiring.Component):
         super().__init__({
             "start": In(1), "clear": In(1), "active": In(len(tile.groups)),
             "next_group": Out(group), "next_list": Out(number), "count": In(range(most + 1)),
-            "group": Out(group), "list": Out(number), "index": Out(tile.axon_bits), "walking": Out(1), "valid": Out(1), "last": Out(1), "list_done": Out(1),
+            "group": Out(group), "list": Out(number), "index": Out(tile.axon_bits), "walking": Out(1), "valid": Out(1), "last": Out(1),
+            "list_done": Out(1),
             "scattering": Out(1), "fetch": Out(1), "room": In(1), "scattered": In(1), "begin_scatter": Out(1),
             "begins": Out(1), "row": Out(range(max(tile.rows(g) for g in range(len(tile.groups))))),
             "done": Out(1), "side": Out(1), "first_row": Out(1), "last_row": Out(1), "row_address": Out(range(max(tile.weight_depth, 1))),
