@@ -160,7 +160,7 @@ def _check_weights(network: Network, tile: TileSpec, number: int, bases: list[in
 def _check_sums(tile: TileSpec, bounds: dict[int, np.ndarray], where: str) -> None:
     """The accumulators hold the sum of any events: dense and sparse lists of a port add up, another port has sums of its own."""
     for ports in ((MAIN, SPARSE), (SIDE,)):
-        low, high = np.sum([bounds[port] for port in ports if port in bounds] or [[[0], [0]]], axis=0)
+        low, high = sum((bounds[port] for port in ports if port in bounds), np.zeros((2, 1), np.int64))
         needed = bits_signed(int(low.min()), int(high.max()))
         _require(tile.accumulator_bits >= needed, f"{where}: sums need {needed} bits, the accumulator has {tile.accumulator_bits}")
 

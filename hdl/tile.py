@@ -70,7 +70,7 @@ class Tile(wiring.Component):
         self._queue, self._walker = EventQueue(tile), Walker(tile)
         self._lanes, self._update = SynapseLanes(tile, image.weights), NeuronUpdate(tile, image.parameters)
         self._encoder = Encoder(tile, flit)
-        self._scatter = Scatter(tile, image.sparse, image.pointers) if tile.has_sparse else None
+        self._scatter: Scatter | None = Scatter(tile, image.sparse, image.pointers) if tile.has_sparse else None
         members = {"w_valid": In(1), "w_memory": In(3), "w_address": In(20), "w_data": In(configuration_bits(tile))} if writable else {}
         self._writable = writable
         super().__init__({
@@ -112,15 +112,8 @@ class Tile(wiring.Component):
         # The sum that is the weight address has a register: the queue's memory and the weights' are both slow.
         m.d.sync += [lanes.event.eq(queue.r_data), lanes.valid.eq(valid), lanes.last.eq(last), lanes.list.eq(number),
                      lanes.address.eq(walker.row_address + queue.r_data.axon)]
-        if tile.has_sparse:
-            m.submodules.scatter = scatter = self._scatter
-            m.d.comb += [
-                scatter.begin.eq(walker.begin_scatter), scatter.count.eq(Mux(Mux(self.start, self.clear, clearing), 0, queue.count)),
-                scatter.fetch.eq(walker.fetch), scatter.list.eq(walker.list), scatter.event.eq(queue.r_data), walker.room.eq(scatter.room),
-                walker.scattered.eq(scatter.scattered), scatter.row.eq(lanes.took_row), scatter.take.eq(lanes.took), lanes.before.eq(scatter.sums),
-            ]
-            begins, row = Signal(), Signal.like(walker.row)
-            m.d.sync += [begins.eq(walker.begins), row.eq(walker.row), lanes.begins.eq(begins), lanes.row.eq(row)]
+        if self._scatter is not None:
+            self._connect_scatter(m, self._scatter, clearing)
         # Rows under way between walk and hand-over, and what the update must know of each: first of which group.
         depth = tile.front_latency - 1
         first, group = walker.first_row, walker.group
@@ -194,12 +187,24 @@ class Tile(wiring.Component):
                 update.w_address.eq(self.w_address), update.w_data.eq(data_in),
                 axons.t_valid.eq(self.w_valid & (self.w_memory == MemoryKind.AXONS)), axons.t_address.eq(self.w_address), axons.t_data.eq(data_in),
             ]
-            if tile.has_sparse:
-                m.d.comb += [scatter.w_sparse.eq(self.w_valid & (self.w_memory == MemoryKind.SPARSE)), scatter.w_data.eq(data_in),
-                             scatter.w_pointers.eq(self.w_valid & (self.w_memory == MemoryKind.POINTERS)), scatter.w_address.eq(self.w_address)]
         if self._counters:
             self._count(m, walker, update)
         return m
+
+    def _connect_scatter(self, m, scatter: Scatter, clearing):
+        """Sparse synapses: fed by the queue before a group's rows are walked, they leave each row something to begin with."""
+        walker, queue, lanes = self._walker, self._queue, self._lanes
+        m.submodules.scatter = scatter
+        begins, row = Signal(), Signal.like(walker.row)
+        m.d.sync += [begins.eq(walker.begins), row.eq(walker.row), lanes.begins.eq(begins), lanes.row.eq(row)]
+        m.d.comb += [
+            scatter.begin.eq(walker.begin_scatter), scatter.count.eq(Mux(Mux(self.start, self.clear, clearing), 0, queue.count)),
+            scatter.fetch.eq(walker.fetch), scatter.list.eq(walker.list), scatter.event.eq(queue.r_data), walker.room.eq(scatter.room),
+            walker.scattered.eq(scatter.scattered), scatter.row.eq(lanes.took_row), scatter.take.eq(lanes.took), lanes.before.eq(scatter.sums),
+        ]
+        if self._writable:
+            m.d.comb += [scatter.w_sparse.eq(self.w_valid & (self.w_memory == MemoryKind.SPARSE)), scatter.w_data.eq(self.w_data),
+                         scatter.w_pointers.eq(self.w_valid & (self.w_memory == MemoryKind.POINTERS)), scatter.w_address.eq(self.w_address)]
 
     def _count(self, m, walker, update):
         """Counters. A synaptic operation is one weight of a real neuron accumulated: a padded lane does not count."""
