@@ -24,6 +24,7 @@ class Profiles:
 
     def choose(self, values: Sequence, group):
         """Of one value per profile that of the group's: no multiplexer where all are the same."""
-        if all(value is values[0] or (isinstance(value, int) and value == values[0]) for value in values):
+        numbers = {value for value in values if isinstance(value, int)}
+        if all(value is values[0] for value in values) or (len(numbers) == 1 and all(isinstance(value, int) for value in values)):
             return values[0]
         return Array(values[self.all.index(g.update)] for g in self._tile.groups)[group]
