@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from spikeloom.gen.check import check_chip
+from spikeloom.gen.emit import chip_verilog
 from spikeloom.gen.pack import pack
 from spikeloom.gen.partition import Slice
 from spikeloom.gen.plan import plan
@@ -111,3 +112,13 @@ def test_other_synapses_do_not_fit_a_sparse_memory_and_other_weights_do() -> Non
     assert pack(chip, other).tiles[0].sparse[0, 0].tolist() == [0, -3]
     with pytest.raises(CapacityError, match="other synapses"):
         pack(chip, network_of(WEIGHTS + np.eye(5, 3, dtype=int)))
+
+
+def test_a_projection_without_a_synapse_is_packed_and_has_verilog() -> None:
+    network = network_of(WEIGHTS * 0)
+    chip = plan(network, lanes=2)
+    tile, image = chip.tiles[0], pack(chip, network)
+    assert tile.groups[0].sparse == SparseSpec(words=(0, 0, 0), synapses=(0, 0, 0), weight_bits=4)
+    assert (tile.sparse_depth, tile.pointer_depth, tile.pointer_bits) == (0, 3, (0, 1))
+    check_chip(chip, image, network)
+    assert "pointers" in chip_verilog(chip, image)  # yosys fails at a memory without width

@@ -220,6 +220,12 @@ def test_a_list_of_the_most_events_and_words_fills_what_is_under_way_and_loses_n
     assert counted == [work(case, *what) for what in lists] and lengths == [3 + 300] * 2
 
 
+def test_axons_that_reach_nobody_cost_a_cycle_each_and_leave_nothing():
+    case = Case("sign", [(5, (0, 0, 0)), (3, (0,))])
+    counted, lengths = play(case, [(0, [(0, 1), (2, -1)]), (1, [(0, 1)]), (0, [])])
+    assert counted == [[0, 0, 0]] * 3 and lengths[:2] == [3 + 2, 3 + 1]
+
+
 def test_written_memories_are_used():
     case = Case("sign", GROUPS, seed=9)
     play(case, random_lists(case, 12, random.Random(5)), write=True)
