@@ -13,13 +13,22 @@ from .membrane import digits, multiple, saturated
 from .next_state import next_state
 from .pipeline import Pipeline
 
-__all__ = ["NeuronUpdate", "parameter_layout"]
+__all__ = ["NeuronUpdate", "parameter_layout", "state_layout"]
+
+
+def _lanes_of(fields, tile: TileSpec) -> data.ArrayLayout:
+    shapes = {f.name: signed(f.bits) if f.signed and f.bits else unsigned(f.bits) for f in fields}
+    return data.ArrayLayout(data.StructLayout(shapes), tile.update_lanes)
 
 
 def parameter_layout(tile: TileSpec) -> data.ArrayLayout:
     """The tile's parameter fields, theta lowest, per update lane, lane 0 in the lowest bits."""
-    shapes = {f.name: signed(f.bits) if f.signed and f.bits else unsigned(f.bits) for f in tile.fields}
-    return data.ArrayLayout(data.StructLayout(shapes), tile.update_lanes)
+    return _lanes_of(tile.fields, tile)
+
+
+def state_layout(tile: TileSpec) -> data.ArrayLayout:
+    """A word of the state memory: the tile's state fields, u lowest, per update lane, lane 0 in the lowest bits."""
+    return _lanes_of(tile.state_fields, tile)
 
 
 class NeuronUpdate(wiring.Component):
@@ -45,10 +54,12 @@ class NeuronUpdate(wiring.Component):
     spikes, v : U spikes (LI: all ones; only of real neurons), U membrane potentials.
     counts : U numbers of spikes, where a neuron may fire several times in a timestep.
     w_valid, w_address, w_data : write port of the parameter memory, where there is one.
+    s_valid, s_address, s_data : write of a state word, if ``writable``: only while no beat is under way, and not in the cycle after ``busy``.
+    state : the state word at ``index``, in the same cycle, where the tile keeps v.
     """
 
-    def __init__(self, tile: TileSpec, init=()):
-        self._tile, self._init = tile, init
+    def __init__(self, tile: TileSpec, init=(), *, writable: bool = False):
+        self._tile, self._init, self._writable = tile, init, writable
         self._v_bits = max(g.update.v_bits for g in tile.groups)
         u, index, group = tile.update_lanes, range(tile.n_updates), ceil_log2(len(tile.groups))
         super().__init__({
@@ -59,6 +70,8 @@ class NeuronUpdate(wiring.Component):
             "done_exists": Out(u), "spikes": Out(u), "v": Out(data.ArrayLayout(signed(self._v_bits), u)),
             **({"counts": Out(data.ArrayLayout(unsigned(tile.count_bits), u))} if tile.count_bits else {}),
             "w_valid": In(1), "w_address": In(index), "w_data": In(parameter_layout(tile)),
+            **({"s_valid": In(1), "s_address": In(index), "s_data": In(state_layout(tile))} if writable else {}),
+            **({"state": Out(state_layout(tile))} if tile.keeps_v else {}),
         })
 
     def elaborate(self, platform):
@@ -76,12 +89,16 @@ class NeuronUpdate(wiring.Component):
                      self.done_exists.eq(beats.at("exists", done)),
                      self.busy.eq(Cat(beats.at("beat", stage) for stage in range(done + 1)).any())]
 
-        state_layout = data.ArrayLayout(data.StructLayout({
-            "u": signed(tile.stored_bits), "current": signed(tile.current_bits) if tile.current_bits else 0, "a": tile.a_bits, "quiet": tile.quiet_bits,
-            "taken": tile.taken_bits, "spent": int(tile.marks_spent)}), tile.update_lanes)
-        m.submodules.state = state = memory.Memory(shape=state_layout, depth=tile.n_updates, init=[])
+        m.submodules.state = state = memory.Memory(shape=state_layout(tile), depth=tile.n_updates, init=[])
         read, write = state.read_port(domain="comb"), state.write_port()
         m.d.comb += [read.addr.eq(self.index), write.en.eq(beats.at("beat", written)), write.addr.eq(beats.at("index", written))]
+        stored = Signal(state_layout(tile)) if self._writable else write.data  # what the update writes
+        if self._writable:
+            m.d.comb += write.data.eq(stored)
+            with m.If(self.s_valid):
+                m.d.comb += [write.en.eq(1), write.addr.eq(self.s_address), write.data.eq(self.s_data)]
+        if tile.keeps_v:
+            m.d.comb += self.state.eq(read.data)
         parameters = self._parameters(m, beats)
 
         for lane in range(tile.update_lanes):
@@ -99,10 +116,12 @@ class NeuronUpdate(wiring.Component):
             v, fires = self._check(m, pipe, beats, profiles, lane, check, quiet_now)
             self._count(m, pipe, beats, profiles, lane, check, done, v, fires)
             results = {p: next_state(m, pipe, p, f"lane_{lane}_{k}", done, written) for k, p in enumerate(profiles)}
+            for k, p in enumerate(profiles if tile.keeps_v else ()):
+                results[p] |= {"v": pipe.at("v", written)} | ({"i": pipe.at(f"i_lane_{lane}_{k}", written)} if p.has_current else {})
             group = beats.at("group", written)
-            for name in results[profiles[0]].keys() | {f for fields in results.values() for f in fields}:
-                values = [results[p].get(name, Const(0)) for p in profiles]
-                m.d.comb += write.data[lane][name].eq(self._of_profile(profiles, values, group))
+            for field in tile.state_fields:
+                values = [results[p].get(field.name, Const(0)) for p in profiles]
+                m.d.comb += stored[lane][field.name].eq(self._of_profile(profiles, values, group))
         return m
 
     def _of_profile(self, profiles, values, group):
