@@ -27,13 +27,17 @@ __all__ = ["Stored", "pack_state", "state_words", "stored_state", "unpack_state"
 Stored = dict[str, dict[str, np.ndarray]]  # population -> field -> [size], int64
 
 ZEROING = (Reset.ZERO, Reset.ZERO_AFTER)
+REMEDY = "it was planned for another network"
 
 
 def stored_state(network: Network, state: State, clip: int = 0) -> Stored:
-    """What any chip of the network stores after the last timestep of a clip of ``state``. Raises NetworkError where the state is another network's."""
+    """What any chip of the network stores after the last timestep of a clip of ``state``.
+
+    Raises NetworkError where the state is another network's, or has no such clip.
+    """
     if state.digest != network.digest or not 0 <= clip < state.n_clips:
-        raise NetworkError(f"Network {network.name!r}: the state to store is that of {state.n_clips} clips of network {state.digest[:12]}, and clip {clip} "
-                           f"of {network.digest[:12]} was asked for")
+        raise NetworkError(f"Network {network.name!r}: the state to store is that of {state.n_clips} clips of network {state.digest[:12]}, "
+                           f"and clip {clip} of {network.digest[:12]} was asked for")
     return {p.name: _stored(network, p, {what: part[p.name][clip].astype(np.int64) for what, part in state.parts.items() if p.name in part})
             for p in network.populations if p.model is not Model.INPUT}
 
@@ -66,10 +70,6 @@ def _stored(network: Network, p: Population, state: Mapping[str, np.ndarray]) ->
     return fields
 
 
-def _bounds(f: ParameterSpec) -> tuple[int, int]:
-    return (-(1 << (f.bits - 1)), (1 << (f.bits - 1)) - 1) if f.signed else (0, (1 << f.bits) - 1)
-
-
 def pack_state(chip: ChipSpec, stored: Mapping[str, Mapping[str, np.ndarray]]) -> list[list[int]]:
     """Per tile the words of its state memory, in the order of their addresses; lanes without a neuron hold 0.
 
@@ -77,23 +77,30 @@ def pack_state(chip: ChipSpec, stored: Mapping[str, Mapping[str, np.ndarray]]) -
     """
     words = []
     for number, tile in enumerate(chip.tiles):
-        fields = tile.state_fields
-        table = np.zeros((len(fields), tile.n_updates * tile.update_lanes), dtype=np.int64)
+        fields, lanes = tile.state_fields, tile.update_lanes
+        table = np.zeros((len(fields), tile.n_updates * lanes), dtype=np.int64)
         for index, group in enumerate(tile.groups):
-            where, own = f"Tile {number}, population {group.population!r}: the state", stored.get(group.population, {})
-            needed = {name for name, values in own.items() if name not in ("v", "i") and np.any(values)}
-            if "u" not in own or needed - {f.name for f in fields}:
-                raise CapacityError(f"{where} has the fields {sorted(own)}, and the chip {[f.name for f in fields]}: the chip was planned for another network")
-            for k, f in enumerate(fields):
-                values = np.asarray(own.get(f.name, np.zeros(group.first + group.size, dtype=np.int64)))[group.first:group.first + group.size]
-                low, high = _bounds(f)
-                if len(values) != group.size or values.min() < low or values.max() > high:
-                    raise CapacityError(f"{where} has {len(values)} values of {f.name!r} of {values.min(initial=0)}..{values.max(initial=0)}, and the chip "
-                                        f"holds {group.size} of {low}..{high}: it was planned for another network")
-                base = tile.update_base(index) * tile.update_lanes
-                table[k, base:base + group.size] = values & ((1 << f.bits) - 1)
-        words.append([_word(tile.state_fields, table[:, k:k + tile.update_lanes]) for k in range(0, table.shape[1], tile.update_lanes)])
+            where, own = f"Tile {number}, population {group.population!r}", stored.get(group.population, {})
+            lost = {name for name, values in own.items() if np.any(values)} - {f.name for f in fields} - {"v", "i"}
+            if "u" not in own or lost:
+                raise CapacityError(f"{where}: the state has the fields {sorted(own)}, and the chip holds {[f.name for f in fields]}; {REMEDY}")
+            for row, f in zip(table, fields):
+                begin, values = tile.update_base(index) * lanes, own.get(f.name)
+                if values is not None:
+                    row[begin:begin + group.size] = _checked(f, values[group.first:group.first + group.size], group.size, where)
+        words.append([_word(fields, table[:, k:k + lanes]) for k in range(0, tile.n_updates * lanes, lanes)])
     return words
+
+
+def _checked(f: ParameterSpec, values: np.ndarray, size: int, where: str) -> np.ndarray:
+    """``values`` as the bits of a field."""
+    low, high = (-(1 << (f.bits - 1)), (1 << (f.bits - 1)) - 1) if f.signed else (0, (1 << f.bits) - 1)
+    if len(values) != size:
+        raise CapacityError(f"{where}: the state has {len(values)} neurons here, and the chip {size}; {REMEDY}")
+    if values.min() < low or values.max() > high:
+        raise CapacityError(f"{where}: the field {f.name!r} of the state is {values.min()}..{values.max()}, and the chip holds {low}..{high}; "
+                            f"{REMEDY}")
+    return values & ((1 << f.bits) - 1)
 
 
 def _word(fields: Sequence[ParameterSpec], columns: np.ndarray) -> int:
@@ -109,20 +116,20 @@ def _word(fields: Sequence[ParameterSpec], columns: np.ndarray) -> int:
 def unpack_state(chip: ChipSpec, words: Sequence[Sequence[int]]) -> Stored:
     """The fields of all populations; ``words`` as :func:`pack_state` gives them, or as they were read from the chip."""
     found: Stored = {}
-    sizes = {name: sum(g.size for t in chip.tiles for g in t.groups if g.population == name) for t in chip.tiles for name in (g.population for g in t.groups)}
     for tile, held in zip(chip.tiles, words, strict=True):
-        width = sum(f.bits for f in tile.state_fields)
+        fields, width = tile.state_fields, tile.state_bits
         for index, group in enumerate(tile.groups):
+            size = sum(g.size for t in chip.tiles for g in t.groups if g.population == group.population)
             own = found.setdefault(group.population, {})
+            for f in fields:  # another tile may hold more of the population's neurons, and of their fields
+                own.setdefault(f.name, np.zeros(size, dtype=np.int64))
             for neuron in range(group.size):
                 update, lane = divmod(neuron, tile.update_lanes)
                 word = held[tile.update_base(index) + update] >> lane * width
-                for f in tile.state_fields:
+                for f in fields:
                     value = word & ((1 << f.bits) - 1)
                     word >>= f.bits
-                    if f.signed and value >> (f.bits - 1):
-                        value -= 1 << f.bits
-                    own.setdefault(f.name, np.zeros(sizes[group.population], dtype=np.int64))[group.first + neuron] = value
+                    own[f.name][group.first + neuron] = value - (1 << f.bits if f.signed and value >> (f.bits - 1) else 0)
     return found
 
 

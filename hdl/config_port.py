@@ -41,7 +41,8 @@ class ConfigPort(wiring.Component):
 
     One part per cycle while ``quiet`` is high, and none in those two; otherwise it waits. A word for a tile, memory or address that
     does not exist is not written and raises ``error``, as does a word with more or fewer parts than its memory needs. Written
-    memories act at once, but the stored state holds bias and decay of the timestep before: RESET after changing parameters, or write states behind them.
+    memories act at once, but the stored state holds bias and decay of the timestep before: RESET after changing parameters, or write the
+    states, too.
 
     On a chip that exports its states, a part with ``last`` and ``read`` asks for a word instead: one part, whose ``data`` means nothing.
     It takes the same cycles, and is handed to :class:`~spikeloom.hdl.readback.Readback`. A request for what does not exist, or cannot be read, raises

@@ -26,9 +26,10 @@ class Readback(wiring.Component):
         asked, read --> part, tile  --> r_data --> register --> readback
                          (counter)       (tile)
 
-    A request in cycle c addresses the tile; its first part is fetched in c + 1 and offered from c + 2 on, and so is one part per cycle as
-    long as the host takes them. Offers stay until they are taken. ``busy`` from c + 1 until the last part is fetched: it may wait in the register while
-    the chip goes on. No request may come while it is busy. One without a tile (what it asked for does not exist) is answered by one part of 0.
+    A request in cycle c addresses the tile; its first part is fetched in c + 1 and offered from c + 2 on, and from then on one part per
+    cycle as long as the host takes them; an offer stays until it is taken. ``busy`` from c + 1 until the last part is fetched: that one may
+    wait in the register while the chip goes on. No request may come while it is busy. One without a tile (what was asked for does not exist)
+    is answered by one part of 0.
 
     Members
     -------

@@ -59,8 +59,8 @@ class Tile(wiring.Component):
     i, o : flits from and to the network.
     busy : work or flits are left.
     w_memory, w_valid, w_address, w_data : writes of the memories.
-    r_valid, r_part, r_data : where the tile keeps v: from the cycle after ``r_valid`` on, ``r_data`` is part ``r_part`` of 32 bits of the state word at
-        ``w_address``; only while nothing is busy.
+    r_valid, r_part, r_data : where the tile keeps v: from the cycle after ``r_valid`` on, ``r_data`` is part ``r_part`` of 32 bits of the
+        state word at ``w_address``; only while nothing is busy.
     trace : v of every update. counters : see :func:`counters_layout`.
     """
 

@@ -35,9 +35,10 @@ class NeuronUpdate(wiring.Component):
     """Membrane update of all neuron models and resets, U neurons per cycle; of each tile's models only what they need exists.
 
     A pipeline from a beat to its results: the drive (:mod:`.drive`: state and sum give v), saturation and threshold, the number of spikes, and
-    the next state (:mod:`.next_state`). A beat given in cycle B reads its state in B, compares in B + ``tile.check_latency``, and shows ``spikes``, ``counts``,
-    ``v`` and ``done`` in B + ``tile.update_latency`` (1 and 2 for IF, LIF and LI); its state is written at the end of that cycle, or of the next where a
-    decay multiplies. One beat per cycle; no backpressure. A state is read once per phase, so there is no hazard.
+    the next state (:mod:`.next_state`). A beat given in cycle B reads its state in B, compares in B + ``tile.check_latency``, and shows
+    ``spikes``, ``counts``, ``v`` and ``done`` in B + ``tile.update_latency`` (1 and 2 for IF, LIF and LI); its state is written at the end of
+    that cycle, or of the next where a decay multiplies. One beat per cycle; no backpressure. A state is read once per phase, so there is no
+    hazard.
 
     The state memory holds what is ready for the next sum, u = decay(v) + b - theta * n, so neither v nor the spikes are kept (with a gate, whose
     decay is known only then, v itself).

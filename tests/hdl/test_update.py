@@ -26,7 +26,7 @@ class Player:
         self.noise = random.Random(seed)  # next_index where no beat follows
 
     async def bench(self, ctx):
-        dut, tile, rng = self.dut, self.tile, self.rng
+        dut, tile = self.dut, self.tile
         for g, spec in enumerate(tile.groups):
             for k in range(tile.rows(g) * tile.beats):
                 word = []
@@ -189,12 +189,15 @@ CURRENT = {"current_decay": Decay(factor=190, fraction_bits=8), "i_bits": 9}
 GATE = {**CURRENT, "gate_table": tuple(range(4, 256, 8)), "gate_shift": 3, "side_shift": 1}
 MODELS = {
     "current": CURRENT, "current of its own factor": {**CURRENT, "alpha_each": True, "current_decay": Decay(factor=255, fraction_bits=8)},
-    "current by shifts": {"current_decay": Decay(shift_a=2, shift_b=4), "i_bits": 12}, "current that does not decay": {"current_decay": Decay(), "i_bits": 10},
+    "current by shifts": {"current_decay": Decay(shift_a=2, shift_b=4), "i_bits": 12},
+    "current that does not decay": {"current_decay": Decay(), "i_bits": 10},
     "complement": {**CURRENT, "complement": True}, "complement of its own factor": {**CURRENT, "complement": True, "beta_each": True},
     "gate": GATE, "coarse gate": {**GATE, "gate_table": (3, 250), "gate_shift": 0},
-    "adaptive": {"adaptation_decay": Decay(factor=250, fraction_bits=8), "a_bits": 6}, "adaptive by shifts": {"adaptation_decay": Decay(shift_a=3), "a_bits": 9},
+    "adaptive": {"adaptation_decay": Decay(factor=250, fraction_bits=8), "a_bits": 6},
+    "adaptive by shifts": {"adaptation_decay": Decay(shift_a=3), "a_bits": 9},
     "own factors": {"beta_each": True}, "own start": {"v_init": None},
-    "two spikes": {"max_spikes": 2}, "nine spikes": {"max_spikes": 9}, "255 spikes": {"max_spikes": 255}, "gate and spikes": {**GATE, "max_spikes": 5},
+    "two spikes": {"max_spikes": 2}, "nine spikes": {"max_spikes": 9}, "255 spikes": {"max_spikes": 255},
+    "gate and spikes": {**GATE, "max_spikes": 5},
     "refractory": {"refractory": 3}, "refractory membrane": {"refractory": 2, "holds": True}, "inhibited": {"inhibition": 4},
     "refractory and inhibited": {"refractory": 5, "inhibition": 2}, "lower clip": {"v_floor": -20},
     "refractory current": {**CURRENT, "refractory": 2, "holds": True}, "refractory gate": {**GATE, "refractory": 2, "holds": True},
@@ -238,7 +241,7 @@ def test_wide_states_of_gated_neurons_saturate_exactly(rounding):
 
 def test_groups_of_all_models_share_a_tile():
     groups, fields = [], {}
-    for k, (name, model) in enumerate(MODELS.items()):
+    for k, model in enumerate(MODELS.values()):
         if model.get("max_spikes", 1) > 9:
             continue
         decay = Decay() if "gate_table" in model else list(DECAYS.values())[k % 4]
