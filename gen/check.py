@@ -12,15 +12,15 @@ from ..spec.arithmetic import bits_signed
 from ..spec.chip import ChipSpec, GroupSpec, TileSpec
 from ..spec.errors import MismatchError
 from ..spec.image import MemoryImage, TileImage, table_layout
-from ..spec.network import Gain, Model, Network, Port, Projection, Refractory
-from ..spec.tile import MAIN
+from ..spec.network import Gain, Kind, Model, Network, Port, Projection, Refractory
+from ..spec.tile import MAIN, SIDE, SPARSE
 from .keys import Keys
 from .route import check_routes
 
 __all__ = ["check_chip"]
 
-NAMES = {"theta": "a threshold", "bias": "a bias", "gate_bias": "a bias of the gate", "jump": "a jump of the threshold", "beta": "a factor of the decay",
-         "alpha": "a factor of the current's decay", "v_init": "an initial potential"}
+NAMES = {"theta": "a threshold", "bias": "a bias", "gate_bias": "a bias of the gate", "jump": "a jump of the threshold",
+         "beta": "a factor of the decay", "alpha": "a factor of the current's decay", "v_init": "an initial potential"}
 
 
 def _require(condition: bool, text: str) -> None:
@@ -86,8 +86,10 @@ def _check_axons(chip: ChipSpec, network: Network, tile: TileSpec, number: int, 
 
 
 def _projections(network: Network, group: GroupSpec, port: int) -> tuple[Projection, ...]:
-    """Projections whose events a list holds: those into port ``i``, or those into any other."""
-    return tuple(p for p in network.incoming(group.population) if (p.port is Port.CURRENT) == (port == MAIN))
+    """Projections whose events a list holds: those into port ``i``, dense or sparse, or those into any other."""
+    own = {MAIN: lambda p: p.port is Port.CURRENT and p.kind is Kind.DENSE, SPARSE: lambda p: p.port is Port.CURRENT and p.kind is Kind.SPARSE,
+           SIDE: lambda p: p.port is not Port.CURRENT}
+    return tuple(p for p in network.incoming(group.population) if own[port](p))
 
 
 def _level(chip: ChipSpec, population: str) -> int:
@@ -97,11 +99,10 @@ def _level(chip: ChipSpec, population: str) -> int:
     return levels.pop() if levels else 0
 
 
-def _check_weights(network: Network, tile: TileSpec, number: int, bases: list[int], stored: np.ndarray, where: str) -> None:
-    """Every weight, in units of v; and that the accumulator holds the sum of any events."""
-    index, port = tile.lists[number]
-    group, population = tile.groups[index], network.population(tile.groups[index].population)
-    axons, rows, low, high = tile.list_axons(number), tile.rows(index), np.zeros(group.size, np.int64), np.zeros(group.size, np.int64)
+def _dense_weights(tile: TileSpec, number: int, stored: np.ndarray, where: str) -> np.ndarray:
+    """``[axons, size]``: the weights of a list as its lanes see them."""
+    index, _ = tile.lists[number]
+    group, axons, rows = tile.groups[index], tile.list_axons(number), tile.rows(tile.lists[number][0])
     words = stored[tile.weight_base(number):][:rows * axons].reshape(rows, axons, tile.lanes)
     by_axon = words.transpose(1, 0, 2).reshape(axons, rows * tile.lanes)  # neuron = row * P + lane
     book = tile.codebook(number)
@@ -109,26 +110,59 @@ def _check_weights(network: Network, tile: TileSpec, number: int, bases: list[in
         by_axon = np.array(book)[by_axon & ((1 << tile.weight_bits) - 1)]
     else:
         _require(not by_axon[:, group.size:].any(), f"{where}: a lane without a neuron has a weight")
+    return by_axon[:, :group.size]
+
+
+def _sparse_weights(tile: TileSpec, index: int, image: TileImage, where: str) -> np.ndarray:
+    """``[axons, size]``: the weights of a sparse list, each word's entries added to the neurons that they name."""
+    group = tile.groups[index]
+    assert group.sparse is not None
+    pointers = _fields(image.pointer_words(tile), list(tile.pointer_bits), [False, False])
+    words = _fields(image.sparse_words(tile), [tile.row_bits, tile.sparse_weight_bits] * tile.lanes, [False, True] * tile.lanes)
+    weights = np.zeros((len(group.sparse.words), tile.rows(index) * tile.lanes), dtype=np.int64)
+    for axon in range(len(weights)):
+        first, count = pointers[tile.pointer_base(index) + axon]
+        _require(count == group.sparse.words[axon], f"{where}: axon {axon} has {count} sparse words, and {group.sparse.words[axon]} are planned")
+        for word in words[first:first + count].reshape(count, tile.lanes, 2):
+            np.add.at(weights[axon], word[:, 0] * tile.lanes + np.arange(tile.lanes), word[:, 1])
+        synapses = int(np.count_nonzero(weights[axon]))
+        _require(synapses == group.sparse.synapses[axon], f"{where}: axon {axon} has {synapses} synapses, not {group.sparse.synapses[axon]}")
+    _require(not weights[:, group.size:].any(), f"{where}: a lane without a neuron has a weight")
+    return weights[:, :group.size]
+
+
+def _check_weights(network: Network, tile: TileSpec, number: int, bases: list[int], held: np.ndarray, where: str) -> np.ndarray:
+    """Every weight, in units of v. Returns the smallest and the largest sum that any events give each neuron, ``[2, size], int64``."""
+    index, port = tile.lists[number]
+    group, population = tile.groups[index], network.population(tile.groups[index].population)
+    low, high = np.zeros(group.size, np.int64), np.zeros(group.size, np.int64)
     # In units of v at port i, of the gate's argument at a gate, and of nothing (only the sign counts) where the neuron is blocked.
-    before, after = (population.guard_bits, group.update.input_shift) if port == MAIN else (0, group.update.side_shift)
+    before, after = (0, group.update.side_shift) if port == SIDE else (population.guard_bits, group.update.input_shift)
     for projection, base in zip(_projections(network, group, port), bases):
         source = network.population(projection.source)
-        held = by_axon[base:base + source.size, :group.size].T
+        own = held[base:base + source.size].T
         wanted = projection.weights[group.first:group.first + group.size].astype(np.int64) << (projection.shift + before)
         if projection.port is Port.BLOCK:
             after = min(p.shift for p in _projections(network, group, port))
-        wrong = np.argwhere(held << after != wanted)
+        wrong = np.argwhere(own << after != wanted)
         if len(wrong):
             neuron, axon = wrong[0]
             raise MismatchError(f"{where}: weight from neuron {axon} of {source.name!r} to neuron {group.first + neuron} differs")
         smallest, largest = source.payload_range
-        ends = np.stack([held * smallest, held * largest, held * 0])
+        ends = np.stack([own * smallest, own * largest, own * 0])
         low += ends.min(axis=0).sum(axis=1)
         high += ends.max(axis=0).sum(axis=1)
         for end in (smallest, largest):
             _require(tile.payload_min <= end <= tile.payload_max, f"{where}: payload {end} is out of the tile's range")
-    needed = bits_signed(int(low.min()), int(high.max()))
-    _require(tile.accumulator_bits >= needed, f"{where}: sums need {needed} bits, the accumulator has {tile.accumulator_bits}")
+    return np.stack([low, high])
+
+
+def _check_sums(tile: TileSpec, bounds: dict[int, np.ndarray], where: str) -> None:
+    """The accumulators hold the sum of any events: dense and sparse lists of a port add up, another port has sums of its own."""
+    for ports in ((MAIN, SPARSE), (SIDE,)):
+        low, high = sum((bounds[port] for port in ports if port in bounds), np.zeros((2, 1), np.int64))
+        needed = bits_signed(int(low.min()), int(high.max()))
+        _require(tile.accumulator_bits >= needed, f"{where}: sums need {needed} bits, the accumulator has {tile.accumulator_bits}")
 
 
 def _check_parameters(network: Network, tile: TileSpec, number: int, parameters: np.ndarray | None, where: str) -> None:
@@ -201,11 +235,14 @@ def check_chip(chip: ChipSpec, image: MemoryImage, network: Network) -> None:
         for number, group in enumerate(tile.groups):
             where = f"Tile {t}, population {group.population!r}, neurons {group.first} to {group.first + group.size - 1}"
             covered[group.population][group.first:group.first + group.size] += 1
+            bounds = {}
             for k, (owner, port) in enumerate(tile.lists):
                 if owner == number:
-                    here = where if port == MAIN else f"{where}, second port"
+                    here = where + {MAIN: "", SIDE: ", second port", SPARSE: ", sparse"}[port]
                     bases = _check_axons(chip, network, tile, k, here)
-                    _check_weights(network, tile, k, bases, stored, here)
+                    held = _sparse_weights(tile, number, memories, here) if port == SPARSE else _dense_weights(tile, k, stored, here)
+                    bounds[port] = _check_weights(network, tile, k, bases, held, here)
+            _check_sums(tile, bounds, where)
             _check_parameters(network, tile, number, parameters, where)
     for name, times in covered.items():
         wrong = int((times != 1).argmax())

@@ -10,6 +10,7 @@ from pathlib import Path
 from amaranth.back import verilog
 from amaranth.lib import data
 
+from ..hdl.answer import answer_fields, answering
 from ..hdl.config_port import config_layout, memory_words
 from ..hdl.host_port import event_port_layout, rejected_layout
 from ..hdl.readback import readback_layout
@@ -21,7 +22,7 @@ from ..hdl.update import state_layout
 from ..spec.archive import save_network
 from ..spec.chip import ChipSpec
 from ..spec.image import MemoryImage
-from ..spec.network import Network
+from ..spec.network import Network, Readout
 
 __all__ = ["MANIFEST_FORMAT", "chip_verilog", "emit", "manifest", "triggered"]
 
@@ -61,6 +62,22 @@ def _fields(layout: data.StructLayout) -> dict:
     return {"width": layout.size, "fields": fields}
 
 
+def _outputs(chip: ChipSpec) -> list[dict]:
+    """Output populations; ``values`` is how many readouts READ gives of each, ``classes`` of a vote the class of each neuron (-1: none)."""
+    return [{"population": o.population, "size": o.size, "index": k, "readout": o.readout.value, "level": o.level, "readout_bits": o.readout_bits,
+             "values": o.n_values, "max_spikes": o.max_spikes, **({"classes": list(o.classes)} if o.classes else {})}
+            for k, o in enumerate(chip.outputs)]
+
+
+def _answer(chip: ChipSpec) -> dict | None:
+    """The ports ``answer__...`` with their widths, and whose readouts they are about; None if there are none."""
+    number = answering(chip)
+    if number is None:
+        return None
+    best = "smallest" if chip.outputs[number].readout is Readout.FIRST else "largest"
+    return {"output": number, "population": chip.outputs[number].population, "best": best, "widths": answer_fields(chip)}
+
+
 def manifest(chip: ChipSpec, network: Network) -> dict:
     """What a user or a testbench must know about the Verilog: ports, fields, populations, tiles. JSON values only."""
     tiles = []
@@ -91,8 +108,7 @@ def manifest(chip: ChipSpec, network: Network) -> dict:
         "commands": {command.name: command.value for command in Command},
         "inputs": [{"population": i.population, "size": i.size, "index": k, "payload_min": i.payload_min, "payload_max": i.payload_max}
                    for k, i in enumerate(chip.inputs)],
-        "outputs": [{"population": o.population, "size": o.size, "index": k, "readout": o.readout.value, "level": o.level,
-                     "readout_bits": o.readout_bits} for k, o in enumerate(chip.outputs)],
+        "outputs": _outputs(chip), "answer": _answer(chip),
         "populations": [{"name": p.name, "size": p.size, "level": levels.get(p.name, 0), "model": p.model.value, "labels": list(p.labels)}
                         for p in network.populations],
         "tiles": tiles,

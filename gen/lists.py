@@ -1,20 +1,27 @@
-"""Event lists of a group: which ports of a population have one, and how many axons each has."""
+"""Event lists of a group: which projections' events each holds, and how many axons that is."""
 
 from __future__ import annotations
 
-from ..spec.network import Network, Port, Projection
+from ..spec.network import Kind, Network, Port, Projection
+from ..spec.tile import MAIN, SIDE, SPARSE
 
-__all__ = ["PORTS", "list_axons", "port_of"]
+__all__ = ["PORTS", "list_axons", "port_of", "projections_of"]
 
-# By number of the list (spec.tile.MAIN, SIDE): the ports whose events it holds. A population has a gate or can be blocked, not both.
-PORTS = ((Port.CURRENT,), (Port.GATE, Port.BLOCK))
+PORTS = (MAIN, SIDE, SPARSE)
 
 
 def port_of(projection: Projection) -> int:
-    """Number of the list that holds a projection's events."""
-    return next(number for number, ports in enumerate(PORTS) if projection.port in ports)
+    """Which list of its target holds a projection's events. A population has a gate or can be blocked, not both: one list serves either."""
+    if projection.port is not Port.CURRENT:
+        return SIDE
+    return SPARSE if projection.kind is Kind.SPARSE else MAIN
+
+
+def projections_of(network: Network, population: str, port: int) -> tuple[Projection, ...]:
+    """Projections into a list of a population, in the network's order."""
+    return tuple(p for p in network.incoming(population) if port_of(p) == port)
 
 
 def list_axons(network: Network, population: str) -> tuple[int, ...]:
     """Axons of each list of a population: one per neuron of the source of each of its projections; 0 where there is no list."""
-    return tuple(sum(network.population(p.source).size for p in network.incoming(population, *ports)) for ports in PORTS)
+    return tuple(sum(network.population(p.source).size for p in projections_of(network, population, port)) for port in PORTS)

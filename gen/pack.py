@@ -8,8 +8,11 @@ from ..spec.chip import ChipSpec, TileSpec
 from ..spec.errors import CapacityError
 from ..spec.image import MemoryImage, TileImage, table_layout
 from ..spec.network import Network
-from .lists import PORTS
+from ..spec.tile import SPARSE
+from .lists import projections_of
+from .partition import Slice
 from .plan import sum_bounds
+from .sparse import sparse_spec, sparse_synapses
 from .updates import extra_shift
 
 __all__ = ["pack"]
@@ -20,7 +23,7 @@ REMEDY = "the chip was planned for another network; plan one for this."
 
 def _stored_weights(network: Network, population: str, port: int, first: int, size: int) -> np.ndarray:
     """``[axons, size], int64``: the stored weights of a slice's list, axons in the order of the network's projections."""
-    blocks = [p.weights[first:first + size].T.astype(np.int64) << extra_shift(network, p) for p in network.incoming(population, *PORTS[port])]
+    blocks = [p.weights[first:first + size].T.astype(np.int64) << extra_shift(network, p) for p in projections_of(network, population, port)]
     return np.concatenate(blocks) if blocks else np.zeros((0, size), dtype=np.int64)
 
 
@@ -54,11 +57,35 @@ def _pack_list(network: Network, tile: TileSpec, number: int, weights: np.ndarra
     weights[base:base + rows * axons] = by_row.reshape(-1, tile.lanes)
 
 
+def _pack_sparse(network: Network, tile: TileSpec, index: int, sparse: np.ndarray, pointers: np.ndarray, where: str) -> None:
+    """Write the existing synapses of a group's sparse axons, lane by lane, and where each axon's begin."""
+    group = tile.groups[index]
+    if group.sparse is None:
+        return
+    stored = sparse_synapses(network, group.population, group.first, group.size)
+    if sparse_spec(network, Slice(population=group.population, first=group.first, size=group.size), tile.lanes) != group.sparse:
+        raise CapacityError(f"{where} has other synapses here than the sparse memory of the chip has room for: {REMEDY}")
+    limit = 1 << (tile.sparse_weight_bits - 1)
+    _fits(stored, -limit, limit - 1, f"{where} weights")
+    word = tile.sparse_base(index)
+    for axon, weights in enumerate(stored):
+        pointers[tile.pointer_base(index) + axon] = word, group.sparse.words[axon]
+        for lane in range(min(tile.lanes, group.size)):
+            rows = np.flatnonzero(weights[lane::tile.lanes])
+            sparse[word:word + len(rows), lane, 0] = rows
+            sparse[word:word + len(rows), lane, 1] = weights[lane::tile.lanes][rows]
+        word += group.sparse.words[axon]
+
+
 def _pack_tile(network: Network, chip: ChipSpec, tile: TileSpec, index: int) -> TileImage:
     weights = np.zeros((tile.weight_depth, tile.lanes), dtype=np.int16 if tile.weight_bits <= 16 else np.int32)
     parameters = {f.name: np.zeros((tile.n_updates, tile.update_lanes), dtype=np.int64) for f in tile.fields}
     parameters["theta"][:] = (1 << tile.theta_bits) - 1
-    for number in range(len(tile.lists)):
+    sparse = np.zeros((tile.sparse_depth, tile.lanes, 2), dtype=np.int32)
+    pointers = np.zeros((tile.pointer_depth, 2), dtype=np.int64)
+    for number, group in enumerate(tile.groups):
+        _pack_sparse(network, tile, number, sparse, pointers, f"Tile {index}, population {group.population!r}:")
+    for number in (k for k, (_, port) in enumerate(tile.lists) if port != SPARSE):
         _pack_list(network, tile, number, weights, f"Tile {index}, population {tile.groups[tile.lists[number][0]].population!r}:")
     for number, group in enumerate(tile.groups):
         population = network.population(group.population)
@@ -81,7 +108,8 @@ def _pack_tile(network: Network, chip: ChipSpec, tile: TileSpec, index: int) -> 
     for key, listed in tile.entries.items():
         for i, entry in enumerate(listed):
             table[key * layout.stride + i] = layout.pack(tile.list_of(entry.group, entry.port), entry.base, entry.delay, last=i == len(listed) - 1)
-    return TileImage(weights=weights, theta=parameters.pop("theta"), bias=parameters.pop("bias"), table=table, parameters=parameters)
+    return TileImage(weights=weights, theta=parameters.pop("theta"), bias=parameters.pop("bias"), table=table, parameters=parameters,
+                     sparse=sparse, pointers=pointers)
 
 
 def pack(chip: ChipSpec, network: Network) -> MemoryImage:

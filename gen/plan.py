@@ -20,6 +20,7 @@ from .partition import Partition, Slice, TileLimits, TilePart, partition
 from .place import place
 from .route import route
 from .schedule import Schedule, schedule, slots_of
+from .sparse import sparse_spec
 from .updates import extra_shift, update_of
 from .weight_formats import weight_formats
 
@@ -45,10 +46,10 @@ def sum_bounds(network: Network, slices: Iterable[Slice | GroupSpec]) -> tuple[i
     """Smallest and largest accumulator that any events can give any neuron of a tile, in units of stored weights."""
     low, high = 0, 0
     for s in slices:
-        for ports in PORTS:
+        for side in (False, True):
             lows = np.zeros(s.size, dtype=np.int64)
             highs = np.zeros(s.size, dtype=np.int64)
-            for p in network.incoming(s.population, *ports):
+            for p in (p for p in network.incoming(s.population) if (port_of(p) == SIDE) == side):
                 stored = p.weights[s.first:s.first + s.size].astype(np.int64) << extra_shift(network, p)
                 smallest, largest = network.population(p.source).payload_range
                 a, b = stored * smallest, stored * largest
@@ -112,7 +113,8 @@ def _tile(network: Network, keys: Keys, timing: Schedule, part: TilePart, tile: 
     axons = [list_axons(network, p.name) for p in populations]
     groups = tuple(
         GroupSpec(population=s.population, first=s.first, size=s.size, key=keys.find(s), level=timing.level[s.population],
-                  axons=axons[n][MAIN], side_axons=axons[n][SIDE], update=update_of(network, p),
+                  axons=axons[n][MAIN], side_axons=axons[n][SIDE],
+                  sparse=sparse_spec(network, s, part.lanes), update=update_of(network, p),
                   **{name: int(arrays[n][0]) if constants else 0 for name, arrays in held.items()})
         for n, (s, p) in enumerate(zip(part.slices, populations)))
     formats = weight_formats(network, part.slices)

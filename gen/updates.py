@@ -6,14 +6,14 @@ from ..spec.arithmetic import Rounding
 from ..spec.network import Gain, Network, Population, Port, Projection, Refractory
 from ..spec.tile import MAIN, SIDE
 from ..spec.update import UpdateSpec
-from .lists import PORTS, port_of
+from .lists import port_of
 
 __all__ = ["common_shift", "extra_shift", "update_of"]
 
 
 def common_shift(network: Network, population: str, port: int = MAIN) -> int:
-    """What the shifts of all projections into a list have in common: it is done once, behind the accumulator."""
-    return min((p.shift for p in network.incoming(population, *PORTS[port])), default=0)
+    """What the shifts of all projections into an accumulator (of port ``i``, or of the other) have in common: it is done once, behind it."""
+    return min((p.shift for p in network.incoming(population) if (port_of(p) == SIDE) == (port == SIDE)), default=0)
 
 
 def extra_shift(network: Network, projection: Projection) -> int:

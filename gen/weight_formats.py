@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..spec.arithmetic import bits_signed
-from ..spec.network import Network, Projection
-from .lists import PORTS
+from ..spec.network import Kind, Network, Projection
+from ..spec.tile import MAIN, SIDE
+from .lists import projections_of
 from .partition import Slice
 from .updates import extra_shift
 
@@ -48,15 +49,17 @@ def weight_formats(network: Network, slices: Sequence[Slice]) -> WeightFormats:
     books: list[tuple[int, ...]] = []
     owners: list[tuple] = []
     for s in slices:
-        for ports in PORTS:
-            projections = network.incoming(s.population, *ports)
-            if not projections:
+        for port in (MAIN, SIDE):
+            projections = projections_of(network, s.population, port)
+            if not projections and port == SIDE:
                 continue
-            values = _values(network, projections)
-            plain.append(max(_plain_bits(network, p) for p in projections))
+            values = _values(network, projections) if projections else None
+            plain.append(max((_plain_bits(network, p) for p in projections), default=1))
             books.append(values or ())
-            named = all(p.matrix for p in projections)
+            named = bool(projections) and all(p.matrix for p in projections)
             owners.append((s.first, s.size, *((p.matrix, extra_shift(network, p)) for p in projections)) if named else (len(owners),))
+        if any(p.kind is Kind.SPARSE for p in network.incoming(s.population)):  # that list's weights lie elsewhere
+            plain, books, owners = [*plain, 1], [*books, ()], [*owners, (len(owners),)]
     bits = max(min(width, (len(book) - 1).bit_length()) if book else width for width, book in zip(plain, books))
     codebooks = tuple(book if width > bits else () for width, book in zip(plain, books))
     shared = tuple(owners.index(owner) for owner in owners)

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..spec.chip import ChipSpec
 from .axon_table import axon_entry_layout
+from .scatter import pointer_layout, sparse_word_layout
 from .synapse_lanes import weight_row_layout
 from .tile import MemoryKind
 from .update import parameter_layout, state_layout
@@ -24,6 +25,9 @@ def memory_words(chip: ChipSpec, index: int) -> dict[int, tuple[int, int]]:
     per_key = max((len(e) for e in tile.entries.values()), default=1)
     memories = {MemoryKind.WEIGHTS: (tile.weight_depth, weight_row_layout(tile).size),
                 MemoryKind.AXONS: (len(chip.keys) * per_key, axon_entry_layout(tile).size)}
+    if tile.has_sparse:
+        memories[MemoryKind.SPARSE] = (tile.sparse_depth, sparse_word_layout(tile).size)
+        memories[MemoryKind.POINTERS] = (tile.pointer_depth, pointer_layout(tile).size)
     if not tile.constant_parameters:
         memories[MemoryKind.PARAMETERS] = (tile.n_updates, parameter_layout(tile).size)
     memories[MemoryKind.STATE] = (tile.n_updates, state_layout(tile).size)

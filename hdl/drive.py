@@ -61,10 +61,7 @@ def _rounded_gain(pipe: Pipeline, profile: UpdateSpec, name: str):
 
 
 def _mixed(m: Module, pipe: Pipeline, profile: UpdateSpec, name: str) -> int:
-    """Gate and mix with one multiplier.
-
-    round_shift(z * x + (256 - z) * i, 8) = i + round_shift(z * (x - i), 8), but for the sign of ``toward_zero``.
-    """
+    """Gate and mix with one multiplier: round_shift(z * x + (256 - z) * i, 8) is i + round_shift(z * (x - i), 8), but for ``toward_zero``."""
     argument = pipe.at("side", 1) << profile.side_shift
     pipe.register(f"argument_{name}", argument + (pipe.at("gate_bias", 1) if "gate_bias" in pipe else 0), 1)
     half = len(profile.gate_table) // 2

@@ -30,6 +30,9 @@ class SynapseLanes(wiring.Component):
     Where a group has another port, the sums of a row of that port's list go to ``side_sums`` instead, and stay there until the next such
     row's last event; the row of port ``i`` follows, and ``handed`` marks both. Indices become weights behind the weight register.
 
+    Where the tile has sparse synapses, a row begins (``begins``) with the sums that they left in ``before``, those of ``row``, in the cycle in
+    which its first event is added (``took``, ``took_row``).
+
     Members
     -------
     event, valid, last, list : stage of the weight address: event of this cycle; it exists (and so do all later ones of its row);
@@ -37,16 +40,18 @@ class SynapseLanes(wiring.Component):
     address : address of the weight row of this event.
     handing, handed : last cycle before, and first cycle of a new row in ``sums``.
     sums, side_sums : P sums of payload * weight, exact.
+    begins, row, took, before : where there are sparse synapses, see above; ``begins`` and ``row`` are those of the event.
     w_valid, w_address, w_data : write port of the weight memory; the walk must not run.
     """
 
     def __init__(self, tile: TileSpec, init=()):
         self._tile, self._init = tile, init
-        sums = data.ArrayLayout(signed(tile.accumulator_bits), tile.lanes)
+        sums, rows = data.ArrayLayout(signed(tile.accumulator_bits), tile.lanes), range(max(tile.rows(g) for g in range(len(tile.groups))))
         super().__init__({
             "event": In(event_layout(tile)), "valid": In(1), "last": In(1), "list": In(ceil_log2(len(tile.lists))),
             "address": In(range(max(tile.weight_depth, 1))),
             "handing": Out(1), "handed": Out(1), "sums": Out(sums), "side_sums": Out(sums),
+            **({"begins": In(1), "row": In(rows), "took": Out(1), "took_row": Out(rows), "before": In(sums)} if tile.has_sparse else {}),
             "w_valid": In(1), "w_address": In(range(max(tile.weight_depth, 1))), "w_data": In(weight_row_layout(tile)),
         })
 
@@ -79,25 +84,36 @@ class SynapseLanes(wiring.Component):
                 terms[lane] = product
             valid, last, number = product_valid, product_last, product_list
 
+        begins = Const(0, 1)
+        if tile.has_sparse:
+            begins, row = self.begins, self.row
+            for stage in range(tile.front_latency - 3):  # as many as from the event to here
+                late_begins, late_row = Signal(name=f"begins_{stage}"), Signal.like(self.row, name=f"row_{stage}")
+                m.d.sync += [late_begins.eq(begins), late_row.eq(row)]
+                begins, row = late_begins, late_row
+            m.d.comb += [self.took.eq(begins), self.took_row.eq(row)]
         side = Array(int(port == SIDE) for _, port in tile.lists)[number] if tile.has_sides else Const(0, 1)
         m.d.comb += self.handing.eq(last & ~side)
         m.d.sync += self.handed.eq(self.handing)
         for lane, term in enumerate(terms):
             accumulator = Signal(signed(tile.accumulator_bits), name=f"accumulator_{lane}", reset_less=True)
             total = Signal(signed(tile.accumulator_bits), name=f"total_{lane}")
+            start = Mux(begins, self.before[lane], accumulator) if tile.has_sparse else accumulator
+            if tile.has_sparse:
+                term = Mux(valid, term, 0)  # a row without events has the sums of its sparse synapses
             if tile.payload_kind == "sign":
                 # a - w = a + ~w + 1: one adder, its carry fed by an extra low bit.
-                addend = Mux(payload[0], ~term, term)
-                m.d.comb += total.eq((Cat(1, accumulator).as_signed() + Cat(payload[0], addend).as_signed()) >> 1)
+                minus = payload[0] & valid if tile.has_sparse else payload[0]
+                m.d.comb += total.eq((Cat(1, start).as_signed() + Cat(minus, Mux(minus, ~term, term)).as_signed()) >> 1)
             else:
-                m.d.comb += total.eq(accumulator + term)
+                m.d.comb += total.eq(start + term)
             with m.If(last):
                 m.d.sync += accumulator.eq(0)
-            with m.Elif(valid):
+            with m.Elif(valid | begins):
                 m.d.sync += accumulator.eq(total)
             for name, sums, here in (("held", self.sums, ~side), ("side_held", self.side_sums, side))[:1 + tile.has_sides]:
                 held = Signal(signed(tile.accumulator_bits), name=f"{name}_{lane}", reset_less=True)
-                with m.If(last & here & ~valid):
+                with m.If(last & here & ~valid & (not tile.has_sparse)):
                     m.d.sync += held.eq(0)
                 with m.Elif(last & here):
                     m.d.sync += held.eq(total)

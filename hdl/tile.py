@@ -11,6 +11,7 @@ from .encoder import Encoder
 from .event_queue import EventQueue
 from .flit import flit_layout
 from .pipeline import Pipeline
+from .scatter import Scatter, pointer_layout, sparse_word_layout
 from .synapse_lanes import SynapseLanes, weight_row_layout
 from .update import NeuronUpdate, parameter_layout, state_layout
 from .walker import Walker
@@ -38,7 +39,8 @@ def counters_layout(tile: TileSpec) -> data.ArrayLayout:
 
 def configuration_bits(tile: TileSpec) -> int:
     """Width of the tile's widest memory word."""
-    return max(weight_row_layout(tile).size, parameter_layout(tile).size, axon_entry_layout(tile).size, state_layout(tile).size)
+    sparse = (sparse_word_layout(tile).size, pointer_layout(tile).size) if tile.has_sparse else ()
+    return max(weight_row_layout(tile).size, parameter_layout(tile).size, axon_entry_layout(tile).size, state_layout(tile).size, *sparse)
 
 
 class Tile(wiring.Component):
@@ -70,6 +72,7 @@ class Tile(wiring.Component):
         self._queue, self._walker = EventQueue(tile), Walker(tile)
         self._lanes, self._update = SynapseLanes(tile, image.weights), NeuronUpdate(tile, image.parameters, writable=writable)
         self._encoder = Encoder(tile, flit)
+        self._scatter: Scatter | None = Scatter(tile, image.sparse, image.pointers) if tile.has_sparse else None
         members = {"w_valid": In(1), "w_memory": In(3), "w_address": In(20), "w_data": In(configuration_bits(tile))} if writable else {}
         if tile.keeps_v:
             members |= {"r_valid": In(1), "r_part": In(range(-(-state_layout(tile).size // 32))), "r_data": Out(32)}
@@ -104,7 +107,7 @@ class Tile(wiring.Component):
             walker.start.eq(self.start), walker.clear.eq(self.clear), walker.active.eq(self.active), walker.count.eq(queue.count),
             queue.count_list.eq(walker.next_list), queue.count_slot.eq(times[walker.next_group][:slot_bits]),
             queue.r_list.eq(walker.list), queue.r_slot.eq(times[walker.group][:slot_bits]), queue.r_index.eq(walker.index),
-            queue.clear.eq(walker.last & walker.last_row), queue.clear_all.eq(self.start & self.clear),
+            queue.clear.eq(walker.list_done), queue.clear_all.eq(self.start & self.clear),
             queue.w_valid.eq(axons.w_valid), queue.w_list.eq(axons.w_list), queue.w_slot.eq(axons.w_slot), queue.w_data.eq(axons.w_data),
         ]
         # The event leaves the queue one cycle after it was asked for; its weight address comes one later, then weights and sums.
@@ -113,6 +116,8 @@ class Tile(wiring.Component):
         # The sum that is the weight address has a register: the queue's memory and the weights' are both slow.
         m.d.sync += [lanes.event.eq(queue.r_data), lanes.valid.eq(valid), lanes.last.eq(last), lanes.list.eq(number),
                      lanes.address.eq(walker.row_address + queue.r_data.axon)]
+        if self._scatter is not None:
+            self._connect_scatter(m, self._scatter, clearing)
         # Rows under way between walk and hand-over, and what the update must know of each: first of which group.
         depth = tile.front_latency - 1
         first, group = walker.first_row, walker.group
@@ -170,7 +175,7 @@ class Tile(wiring.Component):
         ]
         m.d.comb += [encoder.times[g].eq(times[g]) for g in range(n_groups)]
         finished = Signal()
-        m.d.comb += [finished.eq(~walker.walking & ~rows_under_way & ~lanes.handed & ~update.busy & ~encoder.busy),
+        m.d.comb += [finished.eq(~walker.walking & ~walker.scattering & ~rows_under_way & ~lanes.handed & ~update.busy & ~encoder.busy),
                      self.busy.eq((working & ~finished) | axons.busy)]
         with m.If(working & finished):
             m.d.sync += working.eq(0)
@@ -197,6 +202,21 @@ class Tile(wiring.Component):
             self._count(m, walker, update)
         return m
 
+    def _connect_scatter(self, m, scatter: Scatter, clearing):
+        """Sparse synapses: fed by the queue before a group's rows are walked, they leave each row something to begin with."""
+        walker, queue, lanes = self._walker, self._queue, self._lanes
+        m.submodules.scatter = scatter
+        begins, row = Signal(), Signal.like(walker.row)
+        m.d.sync += [begins.eq(walker.begins), row.eq(walker.row), lanes.begins.eq(begins), lanes.row.eq(row)]
+        m.d.comb += [
+            scatter.begin.eq(walker.begin_scatter), scatter.count.eq(Mux(Mux(self.start, self.clear, clearing), 0, queue.count)),
+            scatter.fetch.eq(walker.fetch), scatter.list.eq(walker.list), scatter.event.eq(queue.r_data), walker.room.eq(scatter.room),
+            walker.scattered.eq(scatter.scattered), scatter.row.eq(lanes.took_row), scatter.take.eq(lanes.took), lanes.before.eq(scatter.sums),
+        ]
+        if self._writable:
+            m.d.comb += [scatter.w_sparse.eq(self.w_valid & (self.w_memory == MemoryKind.SPARSE)), scatter.w_data.eq(self.w_data),
+                         scatter.w_pointers.eq(self.w_valid & (self.w_memory == MemoryKind.POINTERS)), scatter.w_address.eq(self.w_address)]
+
     def _count(self, m, walker, update):
         """Counters. A synaptic operation is one weight of a real neuron accumulated: a padded lane does not count."""
         tile, lanes = self._tile, self._lanes
@@ -216,8 +236,16 @@ class Tile(wiring.Component):
         def population(bits):
             return sum(bits[k] for k in range(tile.update_lanes))
 
+        scatter = self._scatter
         for g in range(len(tile.groups)):
             counters = self.counters[g]
+            if scatter is not None:  # its words are those of the group that is walked, and done before its rows are
+                sparse_work = [(walker.fetch & (walker.group == g), counters.events, 1),
+                               (scatter.worked & (walker.group == g), counters.sops, scatter.synapses),
+                               (scatter.multiplied & (walker.group == g), counters.multiplied, scatter.synapses)]
+                for when, counter, amount in sparse_work:
+                    with m.If(when):
+                        m.d.sync += counter.eq(counter + amount)
             additions = [
                 (walker.valid & walker.first_row & (walker.group == g), counters.events, 1),
                 (walker.valid & (walker.group == g), counters.sops, neurons),

@@ -7,41 +7,37 @@ from amaranth.utils import ceil_log2
 
 from ..spec.arithmetic import bits_signed, bits_unsigned
 from ..spec.chip import TileSpec
-from ..spec.network import Reset
-from .drive import drive
-from .membrane import digits, multiple, saturated
+from .firing import check_threshold, count_spikes, put_quiet
 from .next_state import next_state
 from .pipeline import Pipeline
+from .profiles import Profiles
 
 __all__ = ["NeuronUpdate", "parameter_layout", "state_layout"]
 
 
-def _lanes_of(fields, tile: TileSpec) -> data.ArrayLayout:
-    shapes = {f.name: signed(f.bits) if f.signed and f.bits else unsigned(f.bits) for f in fields}
+def parameter_layout(tile: TileSpec) -> data.ArrayLayout:
+    """The tile's parameter fields, theta lowest, per update lane, lane 0 in the lowest bits."""
+    shapes = {f.name: signed(f.bits) if f.signed and f.bits else unsigned(f.bits) for f in tile.fields}
     return data.ArrayLayout(data.StructLayout(shapes), tile.update_lanes)
 
 
-def parameter_layout(tile: TileSpec) -> data.ArrayLayout:
-    """The tile's parameter fields, theta lowest, per update lane, lane 0 in the lowest bits."""
-    return _lanes_of(tile.fields, tile)
-
-
 def state_layout(tile: TileSpec) -> data.ArrayLayout:
-    """A word of the state memory: the tile's state fields, u lowest, per update lane, lane 0 in the lowest bits."""
-    return _lanes_of(tile.state_fields, tile)
+    """The tile's state fields, u lowest, per update lane, lane 0 in the lowest bits."""
+    shapes = {f.name: signed(f.bits) if f.signed else unsigned(f.bits) for f in tile.state_fields}
+    return data.ArrayLayout(data.StructLayout(shapes), tile.update_lanes)
 
 
 class NeuronUpdate(wiring.Component):
     """Membrane update of all neuron models and resets, U neurons per cycle; of each tile's models only what they need exists.
 
-    A pipeline from a beat to its results: the drive (:mod:`.drive`: state and sum give v), saturation and threshold, the number of spikes, and
-    the next state (:mod:`.next_state`). A beat given in cycle B reads its state in B, compares in B + ``tile.check_latency``, and shows
-    ``spikes``, ``counts``, ``v`` and ``done`` in B + ``tile.update_latency`` (1 and 2 for IF, LIF and LI); its state is written at the end of
-    that cycle, or of the next where a decay multiplies. One beat per cycle; no backpressure. A state is read once per phase, so there is no
-    hazard.
+    A pipeline from a beat to its results: the drive (:mod:`.drive`: state and sum give v), saturation, threshold and the number of spikes
+    (:mod:`.firing`), and the next state (:mod:`.next_state`). A beat given in cycle B reads its state in B, compares in B +
+    ``tile.check_latency``, and shows ``spikes``, ``counts``, ``v`` and ``done`` in B + ``tile.update_latency`` (1 and 2 for IF, LIF and LI); its
+    state is written at the end of that cycle, or of the next where a decay multiplies. One beat per cycle; no backpressure. A state is read
+    once per phase, so there is no hazard.
 
     The state memory holds what is ready for the next sum, u = decay(v) + b - theta * n, so neither v nor the spikes are kept (with a gate, whose
-    decay is known only then, v itself).
+    decay is known only then, v itself). Where the tile keeps v, it holds that, and i, as well, for the host to read.
 
     Members
     -------
@@ -78,9 +74,9 @@ class NeuronUpdate(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         tile = self._tile
-        profiles = list(dict.fromkeys(g.update for g in tile.groups))
+        profiles = Profiles(tile)
         check, done = tile.check_latency, tile.update_latency
-        written = done + any(p.multiplies for p in profiles)
+        written = done + any(p.multiplies for p in profiles)  # the stage of the stored state
         beats = Pipeline(m, "beat")
         for name in ("beat", "index", "local", "group", "clear"):
             beats.put(name, getattr(self, name), 0)
@@ -104,32 +100,30 @@ class NeuronUpdate(wiring.Component):
 
         for lane in range(tile.update_lanes):
             pipe = Pipeline(m, f"lane_{lane}")
-            for name, width in (("u", 1), ("current", tile.current_bits), ("a", tile.a_bits), ("quiet", tile.quiet_bits),
-                                ("taken", tile.taken_bits), ("spent", tile.marks_spent)):
-                if width and name != "quiet":
-                    pipe.put(name, read.data[lane][name], 0)
+            for field in tile.state_fields:
+                if field.name not in ("quiet", "v", "i"):
+                    pipe.put(field.name, read.data[lane][field.name], 0)
             pipe.put("sum", self.sums[lane], 0)
             pipe.put("side", self.side_sums[lane], 0)
             pipe.put("clear", self.clear, 0)
             for name, value in parameters(lane).items():
                 pipe.put(name, value, 1)
-            quiet_now = self._quiet(m, pipe, beats, profiles, read.data[lane].quiet) if tile.quiet_bits else Const(0, 1)
-            v, fires = self._check(m, pipe, beats, profiles, lane, check, quiet_now)
-            self._count(m, pipe, beats, profiles, lane, check, done, v, fires)
+            if tile.quiet_bits:
+                put_quiet(pipe, beats, profiles, read.data[lane].quiet)
+            check_threshold(m, pipe, beats, profiles, tile, lane)
+            count_spikes(m, pipe, profiles, tile, f"lane_{lane}")
+            m.d.comb += [self.v[lane].eq(pipe.at("v", done)), self.spikes[lane].eq(pipe.at("fired", done))]
+            if tile.count_bits:
+                counts = [pipe.at("fired" if p.max_spikes == 1 else f"n_n_lane_{lane}_{k}", done) for k, p in enumerate(profiles)]
+                m.d.comb += self.counts[lane].eq(profiles.choose(counts, beats.at("group", done)))
             results = {p: next_state(m, pipe, p, f"lane_{lane}_{k}", done, written) for k, p in enumerate(profiles)}
             for k, p in enumerate(profiles if tile.keeps_v else ()):
                 results[p] |= {"v": pipe.at("v", written)} | ({"i": pipe.at(f"i_lane_{lane}_{k}", written)} if p.has_current else {})
             group = beats.at("group", written)
             for field in tile.state_fields:
-                values = [results[p].get(field.name, Const(0)) for p in profiles]
-                m.d.comb += stored[lane][field.name].eq(self._of_profile(profiles, values, group))
+                values = [results[p].get(field.name, 0) for p in profiles]
+                m.d.comb += stored[lane][field.name].eq(profiles.choose(values, group))
         return m
-
-    def _of_profile(self, profiles, values, group):
-        """The value of the group's update profile: no multiplexer where all are the same."""
-        if all(value is values[0] or (isinstance(value, int) and value == values[0]) for value in values):
-            return values[0]
-        return Array(values[profiles.index(g.update)] for g in self._tile.groups)[group]
 
     def _parameters(self, m, beats):
         """Parameters of a lane in stage 1, by name: from the memory (read in the cycle before the beat) or constants."""
@@ -170,91 +164,3 @@ class NeuronUpdate(wiring.Component):
             with m.If(here & (local >= full)):
                 m.d.comb += exists.eq(Mux(local == full, (1 << rest) - 1, 0))
         return exists
-
-    def _quiet(self, m, pipe, beats, profiles, stored):
-        """Timesteps left in which the neuron must not fire, in stage 1; ``hold`` says in stage 0 that it does not integrate either."""
-        inhibitions = [p.inhibition for p in profiles]
-        quiet = stored
-        if any(inhibitions):
-            most = self._of_profile(profiles, inhibitions, self.group)
-            quiet = Mux((pipe.at("side", 0) > 0) & (stored < most), most, stored)
-        if any(p.holds for p in profiles):
-            pipe.put("hold", stored != 0, 0)
-        pipe.register("quiet", quiet[:len(stored)], 0)
-        return pipe.at("quiet", self._tile.check_latency) != 0
-
-    def _check(self, m, pipe, beats, profiles, lane, check, quiet):
-        """v and whether the neuron fires, in stage ``check``."""
-        tile = self._tile
-        group, clear = beats.at("group", check), beats.at("clear", check)
-        names: dict[tuple, str] = {}
-        for k, p in enumerate(profiles):
-            # Plain models share a sum, whatever their decays: what differs comes behind it.
-            plain = not p.has_current and not p.holds
-            key = ("plain", p.input_shift) if plain else (k,)
-            if key not in names:
-                names[key] = f"lane_{lane}_{k}"
-                drive(m, pipe, p, names[key])
-            elif p.has_current:
-                raise AssertionError("a current is its profile's own")
-        totals = [pipe.at(f"total_{names[('plain', p.input_shift) if not p.has_current and not p.holds else (k,)]}", check)
-                  for k, p in enumerate(profiles)]
-        total = self._of_profile(profiles, totals, group)
-        values: dict[tuple, Value] = {}
-        for p, one in zip(profiles, totals):
-            key = (id(one), p.v_bits, p.low)
-            if key not in values:
-                values[key] = saturated(one, p.low, p.v_max)
-        value = self._of_profile(profiles, [values[id(one), p.v_bits, p.low] for p, one in zip(profiles, totals)], group)
-        zeroes = [int(p.reset is Reset.ZERO_AFTER) for p in profiles]
-        if any(zeroes):
-            value = Mux(pipe.at("spent", check) & self._of_profile(profiles, zeroes, group), 0, value)
-        each = [p.v_init is None for p in profiles]
-        starts = [pipe.at("v_init", check) if own else Const(p.v_init, signed(self._v_bits)) for p, own in zip(profiles, each)]
-        if not any(each) and len({p.v_init for p in profiles}) == 1:
-            starts = starts[:1] * len(profiles)
-        v, fires = Signal(signed(self._v_bits), name=f"v_{lane}"), Signal(name=f"fires_{lane}")
-        m.d.comb += v.eq(Mux(clear, self._of_profile(profiles, starts, group), value))
-        threshold = pipe.at("theta", check)
-        if tile.a_bits:
-            rise = self._of_profile(profiles, [int(p.adaptation_decay is not None) for p in profiles], beats.at("group", 1))
-            pipe.register("threshold", pipe.at("theta", 1) + Mux(rise, pipe.at("a", 1), 0), 1)
-            threshold = pipe.at("threshold", check)
-        # The comparison reads the unsaturated sum where it may: theta lies within the range of v, so saturation cannot change it.
-        plain = len(values) == 1 and not any(zeroes) and not tile.a_bits
-        reached = (total if plain else v) >= threshold
-        always = self._of_profile(profiles, [int(p.values) for p in profiles], group)  # LI: every neuron sends v
-        m.d.comb += fires.eq((reached | always) & ~clear & beats.at("exists", check)[lane] & ~quiet)
-        return v, fires
-
-    def _count(self, m, pipe, beats, profiles, lane, check, done, v, fires):
-        """v and the spikes in stage ``done``; where a neuron fires several times, how often, and what that takes from its membrane."""
-        tile = self._tile
-        pipe.register("v", v, check)
-        pipe.register("fired", fires, check)
-        pipe.register("lowered", pipe.at("bias", done - 1) - pipe.at("theta", done - 1), done - 1)
-        m.d.comb += [self.v[lane].eq(pipe.at("v", done)), self.spikes[lane].eq(pipe.at("fired", done))]
-        counts = [pipe.at("fired", done)] * len(profiles)
-        for k, p in enumerate(profiles):
-            if p.max_spikes == 1:
-                continue
-            name, stage = f"lane_{lane}_{k}", check + 1
-            n, rest, taken = Const(0, 1), pipe.at("v", stage), Const(0, 1)
-            for d in digits(p.max_spikes):
-                step = multiple(pipe.at("theta", stage), d)
-                hit = Signal(name=f"{name}_hit_{stage}")
-                m.d.comb += hit.eq(pipe.at("fired", stage) & (rest >= step))
-                for what, value, width in (("n", n + Mux(hit, d, 0), unsigned(tile.count_bits)), ("rest", rest - Mux(hit, step, 0), signed(p.v_bits)),
-                                           ("taken", taken + Mux(hit, step, 0), unsigned(p.v_bits - 1))):
-                    narrow = Signal(width, name=f"{name}_{what}_after_{stage}")
-                    m.d.comb += narrow.eq(value)
-                    pipe.register(f"{what}_{stage}_{name}", narrow, stage)
-                stage += 1
-                n, rest, taken = (pipe.at(f"{what}_{stage - 1}_{name}", stage) for what in ("n", "rest", "taken"))
-            for what, value in (("n", n), ("rest", rest), ("taken", taken)):
-                pipe.put(f"{what}_n_{name}", value, stage)
-            counts[k] = pipe.at(f"n_n_{name}", done)
-            bias = Const(0, 1) if p.has_current else pipe.at("bias", done - 1)
-            pipe.register(f"lowered_{name}", bias - pipe.at(f"taken_n_{name}", done - 1), done - 1)
-        if tile.count_bits:
-            m.d.comb += self.counts[lane].eq(self._of_profile(profiles, counts, beats.at("group", done)))

@@ -75,7 +75,7 @@ class State:
         """
         given = [(name, "potentials", np.asarray(a)) for name, a in potentials.items()]
         given += [(name, "currents", np.asarray(a)) for name, a in (currents or {}).items()]
-        found = {len(a) for _, _, a in given if a.ndim == 2} | ({n_clips} - {None})
+        found = {len(a) for _, _, a in given if a.ndim == 2} | (set() if n_clips is None else {n_clips})
         if len(found) > 1:
             raise NetworkError(f"Network {network.name!r}: the state to start from has {' and '.join(map(str, sorted(found)))} clips; "
                                "give the same number everywhere, or [size] for all clips")

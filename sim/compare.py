@@ -21,15 +21,17 @@ class ComparisonReport:
     ----------
     clips : played.
     accuracy : of the answers that the hardware gave, or None without labels or without outputs.
-    spikes_compared, spikes_wrong : output events expected or seen; missing, extra, or in another phase.
+    spikes_compared, spikes_wrong : output events expected or seen; missing, extra, in another phase or with another payload.
     states_compared, states_wrong : membrane potentials (neurons x timesteps); different, not traced, traced twice or out of turn.
     cycles_predicted, cycles_measured : clocks of all phases.
     phases_wrong : phases whose length differs from the prediction, or that are missing or too many.
     readouts_wrong : readout words that differ, are missing or too many.
+    answers_wrong : clips whose answer or confidence differs, or is not there.
     clips_flagged : clips after which an error flag or the count of rejected events was not zero.
     sops : synaptic operations, by the golden model.
     lanes : of all tiles.
-    answers : of the hardware, one class index per clip; empty without outputs.
+    answers, confidences : of the hardware, one class index per clip, and by how much it was ahead; of a chip without readouts the output
+        neuron that fired most, and no confidences.
     first_divergence : clip, timestep, population, neuron, expected and got of the earliest difference, or empty.
     """
 
@@ -43,17 +45,19 @@ class ComparisonReport:
     cycles_measured: int
     phases_wrong: int
     readouts_wrong: int
+    answers_wrong: int
     clips_flagged: int
     sops: int
     lanes: int
     answers: tuple[int, ...]
+    confidences: tuple[int, ...]
     first_divergence: str
 
     @property
     def equal(self) -> bool:
         """Whether hardware and models agree in everything."""
-        return not (self.spikes_wrong or self.states_wrong or self.phases_wrong or self.readouts_wrong or self.clips_flagged
-                    or self.first_divergence)
+        return not (self.spikes_wrong or self.states_wrong or self.phases_wrong or self.readouts_wrong or self.answers_wrong
+                    or self.clips_flagged or self.first_divergence)
 
     def as_dict(self) -> dict:
         """All fields, as JSON values."""
@@ -73,16 +77,18 @@ class Comparison:
         self._layout, self._lanes = layout, lanes
         self._counts: dict[str, int] = dict.fromkeys((
             "clips", "spikes_compared", "spikes_wrong", "states_compared", "states_wrong", "cycles_predicted", "cycles_measured",
-            "phases_wrong", "readouts_wrong", "clips_flagged", "sops"), 0)
+            "phases_wrong", "readouts_wrong", "answers_wrong", "clips_flagged", "sops"), 0)
         self._right = self._labelled = 0
         self._answered: list[int] = []
+        self._confidences: list[int] = []
         self._first = ""
         self.hung = False
 
     def report(self) -> ComparisonReport:
         """The result so far."""
         return ComparisonReport(**self._counts, accuracy=self._right / self._labelled if self._labelled else None,
-                                lanes=self._lanes, answers=tuple(self._answered), first_divergence=self._first)
+                                lanes=self._lanes, answers=tuple(self._answered), confidences=tuple(self._confidences),
+                                first_divergence=self._first)
 
     def add(self, scenario: Scenario, observed: Observed, first_clip: int = 0, labels: np.ndarray | None = None) -> None:
         """Compare one batch; ``first_clip`` numbers its clips in messages, ``labels`` ``[N]`` are their classes."""
@@ -94,25 +100,29 @@ class Comparison:
         self._compare_states(scenario, observed, n, found)
         self._compare_spikes(scenario, observed, n, found)
         self._compare_phases(scenario, observed, n, found)
-        got = self._compare_readouts(scenario, observed, n, found)
+        self._compare_readouts(scenario, observed, n, found)
+        self._compare_answers(scenario, observed, n, found)
         flagged = np.flatnonzero((observed.errors != 0) | (observed.rejected != 0))
         self._add("clips_flagged", len(flagged))
         if len(flagged):
             clip = int(flagged[0])
-            found.append((clip, scenario.n_steps, 4, f"error flags 0x{int(observed.errors[clip]):x}, rejected events "
+            found.append((clip, scenario.n_steps, 5, f"error flags 0x{int(observed.errors[clip]):x}, rejected events "
                                                      f"{int(observed.rejected[clip])} after the clip; both must be 0"))
         if observed.hang:
             self.hung = True
-            found.append((n - 1, scenario.n_steps, 5, observed.hang))
+            found.append((n - 1, scenario.n_steps, 6, observed.hang))
         if found and not self._first:
             clip, _, _, text = min(found)
             self._first = f"clip {first_clip + clip}: {text}"
             if observed.hang and observed.hang not in text:
                 self._first += f"; clip {first_clip + n - 1}: {observed.hang}"
-        answers = self._answers(observed, got, n)
-        if answers is not None:
-            self._answered += answers.tolist()
-        if labels is not None and answers is not None:
+        if self._layout.answer is None:
+            answers = self._most_frequent(observed, n)
+        else:
+            answers = observed.answers[:n, 1]
+            self._confidences += observed.answers[:n, 2].tolist()
+        self._answered += answers.tolist()
+        if labels is not None:
             self._labelled += n
             self._right += int((answers == np.asarray(labels)[:n]).sum())
 
@@ -145,10 +155,14 @@ class Comparison:
         self._add("spikes_compared", len(expected) + int(np.maximum(-counts, 0).sum()))
         self._add("spikes_wrong", int(np.abs(counts).sum()))
         if len(rows):
-            row, count = rows[0], int(counts[0])
-            clip, phase, output, neuron, step = (int(i) for i in row)
-            name = self._layout.outputs[output][0] if output < len(self._layout.outputs) else f"number {output}"
-            text = "expected a spike, got none" if count > 0 else f"expected no spike, got {'one' if count == -1 else -count}"
+            clip, phase, output, neuron, step, _ = (int(i) for i in rows[0])
+            name = self._layout.outputs[output].population if output < len(self._layout.outputs) else f"number {output}"
+            same = (rows[:, :5] == rows[0, :5]).all(axis=1)
+            wanted, seen = rows[same & (counts > 0), 5].tolist(), rows[same & (counts < 0), 5].tolist()
+            if wanted and seen:
+                text = f"expected a spike of payload {wanted[0]}, got payload {seen[0]}"
+            else:
+                text = "expected a spike, got none" if wanted else f"expected no spike, got {'one' if counts[0] == -1 else -counts[0]}"
             found.append((clip, phase // self._layout.period, 1,
                           f"timestep {step}, population {name}, neuron {neuron}: {text} in phase {phase}"))
 
@@ -168,14 +182,11 @@ class Comparison:
             found.append((clip, scenario.n_steps, 2, f"expected {expected.shape[1]} phases, got "
                                                      f"{expected.shape[1] + int(observed.extra_phases[clip])}"))
 
-    def _compare_readouts(self, scenario: Scenario, observed: Observed, n: int, found: list) -> list[dict[tuple[int, int], int]]:
-        """Adds to the counts; returns what was read of each clip, by (number of the output, neuron)."""
+    def _compare_readouts(self, scenario: Scenario, observed: Observed, n: int, found: list) -> None:
         keys = [(int(o), int(i)) for o, i in scenario.readout_index]
-        got: list[dict[tuple[int, int], int]] = []
         for clip in range(n):
             rows = observed.readouts[observed.readouts[:, 0] == clip]
             read = {(int(r[1]), int(r[2])): int(r[3]) for r in rows}
-            got.append(read)
             wrong = [(key, int(value)) for key, value in zip(keys, scenario.readout_values[clip]) if read.get(key) != value]
             # Too many words, in another order, or `last` elsewhere than on the last one: each is one error.
             order = [(int(r[1]), int(r[2])) for r in rows] != keys and not wrong
@@ -184,23 +195,29 @@ class Comparison:
             if wrong:
                 (output, neuron), value = wrong[0]
                 seen = read.get((output, neuron))
-                found.append((clip, scenario.n_steps, 3, f"readout of population {self._layout.outputs[output][0]}, neuron {neuron}: "
-                                                         f"expected {value}, got {'none' if seen is None else seen}"))
+                found.append((clip, scenario.n_steps, 3, f"readout of population {self._layout.outputs[output].population}, "
+                                                         f"{self._layout.indexed(output)} {neuron}: expected {value}, "
+                                                         f"got {'none' if seen is None else seen}"))
             elif order or last:
                 found.append((clip, scenario.n_steps, 3, f"the readouts came {len(rows)} words long, in another order than {len(keys)} "
                                                          "ascending ones, or with `last` in another place"))
-        return got
 
-    def _answers(self, observed: Observed, got: list[dict[tuple[int, int], int]], n: int) -> np.ndarray | None:
-        """``[n]``: the largest readout of the last population with one, or, without any, the most frequent spike of the last output."""
-        read = [i for i, (_, _, readout) in enumerate(self._layout.outputs) if readout != "none"]
-        output = read[-1] if read else len(self._layout.outputs) - 1
-        size = self._layout.outputs[output][1]
-        if read:
-            return np.array([np.argmax([values.get((output, i), -(1 << 62)) for i in range(size)]) for values in got], dtype=np.int64)
+    def _compare_answers(self, scenario: Scenario, observed: Observed, n: int, found: list) -> None:
+        expected = scenario.answers[:n]
+        wrong = np.flatnonzero((expected != observed.answers[:n]).any(axis=1))
+        self._add("answers_wrong", len(wrong))
+        if len(wrong):
+            clip = int(wrong[0])
+            (_, index, confidence), (valid, got, got_confidence) = expected[clip].tolist(), observed.answers[clip].tolist()
+            seen = f"got {got}, confidence {got_confidence}" if valid else "got none"
+            found.append((clip, scenario.n_steps, 4, f"answer: expected {index}, confidence {confidence}, {seen}"))
+
+    def _most_frequent(self, observed: Observed, n: int) -> np.ndarray:
+        """``[n]``: the neuron of the last output that fired most, where the chip has no readouts and so gives no answer."""
+        output, size = len(self._layout.outputs) - 1, self._layout.outputs[-1].size
         table = np.zeros((n, size), dtype=np.int64)
         rows = observed.spikes[(observed.spikes[:, 2] == output) & (observed.spikes[:, 3] < size)]
-        np.add.at(table, (rows[:, 0], rows[:, 3]), 1)
+        np.add.at(table, (rows[:, 0], rows[:, 3]), rows[:, 5])
         return table.argmax(axis=1)
 
 

@@ -3,7 +3,7 @@
 Written from docs/architecture.md, sections 2 to 5; co-simulation of the Verilog must give the same numbers. It takes what the
 neurons do from the golden model and only counts clocks:
 
-    key_events + tile_cycles    when each tile computes and offers its flits (closed form)
+    KeyEvents, tile_cycles      when each tile computes and offers its flits (closed form)
     FabricCycles                when the network delivers them (closed form; cycle by cycle where flits meet)
     barrier                     a phase ends with the first cycle in which nothing is busy
 """
@@ -20,7 +20,7 @@ from ..spec.errors import MismatchError, NetworkError
 from ..spec.network import Network
 from . import golden
 from .fabric_cycles import FabricCycles
-from .tile_cycles import Flits, key_events, tile_cycles
+from .tile_cycles import Flits, KeyEvents, tile_cycles
 
 __all__ = ["HOST", "NETWORK", "CycleReport", "cycles_of", "predict"]
 
@@ -128,8 +128,8 @@ def _predict(chip: ChipSpec, network: Network, fabric: FabricCycles, spikes: Map
     n, n_steps = inputs.shape[:2]
     ends = np.cumsum([0, *(p.size for p in network.inputs)]).tolist()
     channels = {p.name: first for p, first in zip(network.inputs, ends)}
-    counts = key_events(chip, spikes, inputs, channels)
-    tiles = [tile_cycles(chip, tile, counts, spikes, n_phases) for tile in chip.tiles]
+    events = KeyEvents(chip=chip, spikes=spikes, inputs=inputs, channels=channels)
+    tiles = [tile_cycles(chip, tile, events, n_phases) for tile in chip.tiles]
     host, offered = _host_flits(chip, network, inputs, n_phases)
     flits = [host, *(t.flits for t in tiles)]
     delivery = fabric.deliver(flits, n * n_phases)

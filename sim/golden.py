@@ -80,6 +80,11 @@ class SimulationReport:
     readouts: dict[str, np.ndarray]
     saturations: dict[str, int]
 
+    @property
+    def confidence(self) -> float | None:
+        """Mean of the confidences, or None without any."""
+        return None if self.confidences is None or not len(self.confidences) else float(self.confidences.mean())
+
 
 def run(network: Network, x: np.ndarray, *, state: State | None = None, record: bool = False) -> Result:
     """Run clips through the network.

@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["MANIFEST_FORMAT", "Field", "Layout", "TraceTable"]
+__all__ = ["ANSWER_PORTS", "MANIFEST_FORMAT", "Field", "Layout", "Output", "TraceTable"]
 
 MANIFEST_FORMAT = 1
+ANSWER_PORTS = ("answer__valid", "answer__index", "answer__confidence")  # of a chip with readouts
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,15 @@ class Field:
         if self.width and not low <= value <= high:
             raise ValueError(f"Field of {self.width} bits must be {low} to {high}, not {value}")
         return (value & ((1 << self.width) - 1)) << self.offset
+
+
+class Output(NamedTuple):
+    """An output population: ``values`` is how many readouts READ gives of it, one per neuron or, of a vote, per class."""
+
+    population: str
+    size: int
+    readout: str
+    values: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +76,8 @@ class Layout:
     sizes, levels_of : size and level of each of them.
     offsets : first column of each of them.
     inputs : (population, size) in the order of the numbers by which the events stream knows them.
-    outputs : (population, size, readout) in the order of the numbers of the spikes and readouts streams.
+    outputs : in the order of the numbers of the spikes and readouts streams.
+    answer : number of the output whose readouts are the chip's answer, or None without any.
     traces : one table per tile.
     """
 
@@ -80,7 +92,8 @@ class Layout:
     levels_of: dict[str, int]
     offsets: dict[str, int]
     inputs: tuple[tuple[str, int], ...]
-    outputs: tuple[tuple[str, int, str], ...]
+    outputs: tuple[Output, ...]
+    answer: int | None
     traces: tuple[TraceTable, ...]
 
     @classmethod
@@ -106,7 +119,9 @@ class Layout:
             commands=dict(manifest["commands"]), states=tuple(p["name"] for p in states), sizes={p["name"]: p["size"] for p in states},
             levels_of={p["name"]: p["level"] for p in states}, offsets=offsets,
             inputs=tuple((p["population"], p["size"]) for p in sorted(manifest["inputs"], key=lambda p: p["index"])),
-            outputs=tuple((p["population"], p["size"], p["readout"]) for p in sorted(manifest["outputs"], key=lambda p: p["index"])),
+            outputs=tuple(Output(p["population"], p["size"], p["readout"], p["values"])
+                          for p in sorted(manifest["outputs"], key=lambda p: p["index"])),
+            answer=manifest["answer"]["output"] if manifest["answer"] else None,
             traces=tuple(_trace(tile, offsets) for tile in sorted(manifest["tiles"], key=lambda t: t["index"])))
 
     @property
@@ -117,7 +132,11 @@ class Layout:
     @property
     def n_readouts(self) -> int:
         """Words that READ gives."""
-        return sum(size for _, size, readout in self.outputs if readout != "none")
+        return sum(output.values for output in self.outputs)
+
+    def indexed(self, output: int) -> str:
+        """What the readouts of an output belong to."""
+        return "class" if self.outputs[output].readout == "vote" else "neuron"
 
     def n_phases(self, n_steps: int) -> int:
         """Phases of a clip of ``n_steps`` timesteps, up to the end of draining."""
@@ -137,6 +156,8 @@ class Layout:
         stream, _, member = port.partition("__")
         if member == "payload":
             return any(field.width for field in self.streams.get(stream, {}).values())
+        if stream == "answer":
+            return self.answer is not None
         return member != "index" or len(self.traces[int(stream.removeprefix("trace_"))].level) > 1
 
     def event_words(self, population: np.ndarray, neuron: np.ndarray, payload: np.ndarray) -> np.ndarray:

@@ -21,8 +21,9 @@ class Observed:
     potentials : ``[n, T, S], int32``, v of every neuron at every timestep, as traced.
     traced : ``[n, T, S], uint8``, how often it was traced (1 is right).
     stray_traces : ``[n], int64``, traces of a group in a phase in which it has no timestep, or of an unknown update.
-    spikes : ``[m, 5], int64``: clip, phase, number of the output population, neuron, timestep; in order of arrival.
+    spikes : ``[m, 6], int64``: clip, phase, number of the output population, neuron, timestep, payload; in order of arrival.
     readouts : ``[r, 5], int64``: clip, number of the output population, neuron, value, last; in order of arrival.
+    answers : ``[n, 3], int64``: valid, index and confidence when READ was over; 0 where the chip has no such ports.
     errors, rejected : ``[n], int64``, sticky error flags and whether an input event was rejected, after the clip.
     hang : what the last clip was doing when its watchdog ended it, or empty. Clips behind it were not played: n is smaller.
     """
@@ -34,6 +35,7 @@ class Observed:
     stray_traces: np.ndarray
     spikes: np.ndarray
     readouts: np.ndarray
+    answers: np.ndarray
     errors: np.ndarray
     rejected: np.ndarray
     hang: str = ""

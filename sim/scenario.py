@@ -27,10 +27,11 @@ class Scenario:
     n_clips, n_steps : N, T.
     event_offset : ``[N * T + 1], int64``: the events of (clip, timestep) are event_offset[clip * T + timestep] and on.
     event_population, event_neuron, event_payload : ``[n_events], int32``, by the numbers of the events stream.
-    spikes : ``[m, 5], int64``: clip, phase, number of the output population, neuron, timestep; ascending.
+    spikes : ``[m, 6], int64``: clip, phase, number of the output population, neuron, timestep, payload; ascending.
     potentials : ``[N, T, S], int32``.
-    readout_index : ``[R, 2], int32``: number of the output population and neuron, in the order in which READ gives them.
+    readout_index : ``[R, 2], int32``: number of the output population and neuron (class of a vote), in the order in which READ gives them.
     readout_values : ``[N, R], int64``.
+    answers : ``[N, 3], int64``: valid (1), index and confidence of the answer after READ; all 0 without readouts.
     phase_cycles : ``[N, K], int64``.
     sops : ``[N], int64``, synaptic operations of each clip.
     """
@@ -45,6 +46,7 @@ class Scenario:
     potentials: np.ndarray
     readout_index: np.ndarray
     readout_values: np.ndarray
+    answers: np.ndarray
     phase_cycles: np.ndarray
     sops: np.ndarray
 
@@ -62,7 +64,7 @@ class Scenario:
     def save_expected(self, path: Path) -> None:
         """Write what must come of them (``expected.npz``)."""
         np.savez_compressed(path, spikes=self.spikes, potentials=self.potentials, readout_index=self.readout_index,
-                            readout_values=self.readout_values, phase_cycles=self.phase_cycles)
+                            readout_values=self.readout_values, answers=self.answers, phase_cycles=self.phase_cycles)
 
 
 def batch_clips(network: Network, n_steps: int) -> int:
@@ -96,9 +98,9 @@ def build_scenario(chip: ChipSpec, network: Network, clips: Clips, first: int = 
         spikes=_output_spikes(chip, network, result.spikes),
         potentials=np.concatenate([result.potentials[p.name] for p in states], axis=2),
         readout_index=np.concatenate([np.empty((0, 2), dtype=np.int32), *(
-            np.stack([np.full(o.size, index), np.arange(o.size)], axis=1).astype(np.int32) for index, o in readouts)]),
+            np.stack([np.full(o.n_values, index), np.arange(o.n_values)], axis=1).astype(np.int32) for index, o in readouts)]),
         readout_values=np.concatenate([np.empty((n, 0), dtype=np.int64), *(result.readouts[o.population] for _, o in readouts)], axis=1),
-        phase_cycles=cycles.predict(chip, network, result.spikes, x).cycles,
+        answers=_answers(result, n), phase_cycles=cycles.predict(chip, network, result.spikes, x).cycles,
         sops=np.stack([c.sops for c in result.counters.values()]).sum(axis=0))
 
 
@@ -112,13 +114,21 @@ def _addresses(chip: ChipSpec, network: Network, channel: np.ndarray) -> tuple[n
     return numbers[part].astype(np.int32), (channel - starts[part]).astype(np.int32)
 
 
+def _answers(result: golden.Result, n: int) -> np.ndarray:
+    """What the answer port shows after READ, ``[n, 3], int64``, see :class:`Scenario`."""
+    if result.answers is None or result.confidences is None:
+        return np.zeros((n, 3), dtype=np.int64)
+    return np.stack([np.ones(n, dtype=np.int64), result.answers, result.confidences], axis=1)
+
+
 def _output_spikes(chip: ChipSpec, network: Network, spikes: dict[str, np.ndarray]) -> np.ndarray:
-    """Events of the spikes stream, ``[m, 5], int64``, see :class:`Scenario`."""
-    parts = [np.empty((0, 5), dtype=np.int64)]
+    """Events of the spikes stream, ``[m, 6], int64``, see :class:`Scenario`."""
+    parts = [np.empty((0, 6), dtype=np.int64)]
     for index, output in enumerate(chip.outputs):
         if network.population(output.population).spikes:
-            clip, step, neuron = np.nonzero(spikes[output.population])
+            sent = spikes[output.population]
+            clip, step, neuron = np.nonzero(sent)
             phase = chip.period * step + output.level
-            parts.append(np.stack([clip, phase, np.full_like(clip, index), neuron, step], axis=1).astype(np.int64))
+            parts.append(np.stack([clip, phase, np.full_like(clip, index), neuron, step, sent[clip, step, neuron]], axis=1).astype(np.int64))
     table = np.concatenate(parts)
     return table[np.lexsort(table.T[::-1])]

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ..spec.chip import ChipSpec, TileSpec
+from ..spec.tile import MAIN, SIDE, SPARSE, SparseSpec
 
-__all__ = ["Flits", "TileCycles", "key_events", "tile_cycles"]
+__all__ = ["Flits", "KeyEvents", "TileCycles", "tile_cycles"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,7 +41,8 @@ class TileCycles:
 
     Parameters
     ----------
-    walk : ``[n, Q], int64``, cycles in which rows are walked (the end e of the last row); 0 where no group is active.
+    walk : ``[n, Q], int64``, cycles in which rows are walked or sparse synapses scattered (the end e of the last row); 0 where no group is
+        active.
     done : ``[n, Q], int64``, first idle cycle as far as the computation is concerned; 1 where no group is active.
     flits : spikes and values that it sends.
     events, sops, updates : ``[n], int64``: axon events (each once per list, however many rows), synaptic operations, neuron updates.
@@ -53,50 +56,66 @@ class TileCycles:
     updates: np.ndarray
 
 
-def key_events(chip: ChipSpec, spikes: Mapping[str, np.ndarray], inputs: np.ndarray,
-               channels: Mapping[str, int]) -> list[np.ndarray]:
-    """Events that each key sends per timestep, ``[n, T], int64`` per key.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class KeyEvents:
+    """Events that each key sends.
 
-    ``spikes`` ``[n, T, size], bool`` per spiking population; ``inputs`` ``[n, T, C]``; ``channels``: first channel of each input.
+    Parameters
+    ----------
+    chip, spikes, inputs : the plan, ``[n, T, size]`` per spiking population, and ``[n, T, C]``.
+    channels : first channel of each input population.
     """
-    shape = inputs.shape[:2]
-    counts = []
-    for key in chip.keys:
-        if key.population in channels:
-            first = channels[key.population] + key.first
-            counts.append(np.count_nonzero(inputs[:, :, first : first + key.size], axis=2).astype(np.int64))
-        elif key.population in spikes:
-            counts.append(np.count_nonzero(spikes[key.population][:, :, key.first : key.first + key.size], axis=2).astype(np.int64))
-        else:  # a leaky integrator sends the value of every neuron in every timestep
-            counts.append(np.full(shape, key.size, dtype=np.int64))
-    return counts
+
+    chip: ChipSpec
+    spikes: Mapping[str, np.ndarray]
+    inputs: np.ndarray
+    channels: Mapping[str, int]
+
+    def raster(self, key: int) -> np.ndarray:
+        """Whether each neuron of a key sends an event, ``[n, T, size], bool``; a leaky integrator does in every timestep."""
+        spec = self.chip.keys[key]
+        cut = slice(spec.first, spec.first + spec.size)
+        if spec.population in self.channels:
+            first = self.channels[spec.population]
+            return self.inputs[:, :, first + cut.start : first + cut.stop] != 0
+        if spec.population in self.spikes:
+            return self.spikes[spec.population][:, :, cut] != 0
+        return np.ones((*self.inputs.shape[:2], spec.size), dtype=bool)
+
+    @cached_property
+    def counts(self) -> list[np.ndarray]:
+        """Events of each key per timestep, ``[n, T], int64`` per key."""
+        return [np.count_nonzero(self.raster(key), axis=2).astype(np.int64) for key in range(len(self.chip.keys))]
 
 
-def tile_cycles(chip: ChipSpec, tile: TileSpec, counts: list[np.ndarray], spikes: Mapping[str, np.ndarray],
-                n_phases: int) -> TileCycles:
-    """Follow one tile through all phases of all clips; ``counts`` is what :func:`key_events` returns."""
-    n, n_steps = counts[0].shape
+def tile_cycles(chip: ChipSpec, tile: TileSpec, sent: KeyEvents, n_phases: int) -> TileCycles:
+    """Follow one tile through all phases of all clips."""
+    n, n_steps = sent.inputs.shape[:2]
     walk = np.zeros((n, n_phases), dtype=np.int64)
     active = np.zeros(n_phases, dtype=bool)
     events, sops, updates = (np.zeros(n, dtype=np.int64) for _ in range(3))
     parts: list[Flits] = []
     for index, group in enumerate(tile.groups):
         phase = chip.period * np.arange(n_steps) + group.level
-        lists = [_arrived(tile, index, port, counts) for owner, port in tile.lists if owner == index]
-        arrived = np.sum(lists, axis=0)
-        row = np.sum([np.maximum(events, tile.beats) for events in lists], axis=0)  # the lists of a row follow each other
+        arrived = [_arrived(tile, index, port, sent.counts) for port in (MAIN, SIDE) if (index, port) in tile.lists]
+        row = np.sum([np.maximum(listed, tile.beats) for listed in arrived], axis=0)  # the lists of a row follow each other
+        events += np.sum(arrived, axis=(0, 2))
+        sops += np.sum(arrived, axis=(0, 2)) * group.size
+        if group.sparse is not None:
+            found, words, synapses = _scattered(tile, index, group.sparse, sent)
+            walk[:, phase] += np.where(found > 0, 3 + words, 1)
+            events += found.sum(axis=1)
+            sops += synapses.sum(axis=1)
         start = walk[:, phase]
         walk[:, phase] += tile.rows(index) * row
         active[phase] = True
-        events += arrived.sum(axis=1)
-        sops += arrived.sum(axis=1) * group.size
         updates += n_steps * group.size
         if group.key is None:
             continue
         if group.update.values:
             clip, step, neuron = (a.reshape(-1) for a in np.indices((n, n_steps, group.size)))
         else:
-            clip, step, neuron = np.nonzero(spikes[group.population][:, :, group.first : group.first + group.size])
+            clip, step, neuron = np.nonzero(sent.spikes[group.population][:, :, group.first : group.first + group.size])
         beat = neuron % tile.lanes // tile.update_lanes
         end = start[clip, step] + (neuron // tile.lanes + 1) * row[clip, step]
         parts.append(Flits(segment=clip * n_phases + phase[step], ready=tile.front_latency + end + beat + tile.update_latency + 1,
@@ -113,6 +132,19 @@ def _arrived(tile: TileSpec, index: int, port: int, counts: list[np.ndarray]) ->
             if (entry.group, entry.port) == (index, port) and entry.delay < arrived.shape[1]:
                 arrived[:, entry.delay :] += counts[key][:, : arrived.shape[1] - entry.delay]
     return arrived
+
+
+def _scattered(tile: TileSpec, index: int, sparse: SparseSpec, sent: KeyEvents) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of a group's sparse list, per timestep: events, cycles of their words (an axon without any takes one), synapses. ``[n, T], int64`` each."""
+    n_steps = sent.inputs.shape[1]
+    costs = np.stack([np.ones(len(sparse.words)), np.maximum(sparse.words, 1), sparse.synapses], axis=1).astype(np.int64)
+    totals = np.zeros((*sent.inputs.shape[:2], 3), dtype=np.int64)
+    for key, entries in tile.entries.items():
+        for entry in entries:
+            if (entry.group, entry.port) == (index, SPARSE) and entry.delay < n_steps:
+                raster = sent.raster(key)[:, : n_steps - entry.delay].astype(np.int64)
+                totals[:, entry.delay :] += raster @ costs[entry.base : entry.base + raster.shape[2]]
+    return totals[:, :, 0], totals[:, :, 1], totals[:, :, 2]
 
 
 def _joined(parts: list[Flits]) -> Flits:

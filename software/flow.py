@@ -104,7 +104,7 @@ def _bitstream(board: Board, chip: ChipSpec, network: Network, image: MemoryImag
         lo, hi = scenario.event_offset[t], scenario.event_offset[t + 1]
         steps.append([(int(scenario.event_population[k]), int(scenario.event_neuron[k]), int(scenario.event_payload[k])) for k in range(lo, hi)])
     spikes = scenario.spikes[scenario.spikes[:, 0] == 0]
-    expected = signature(spike_words(spikes[:, 2], spikes[:, 3], spikes[:, 4]),
+    expected = signature(spike_words(*spikes[:, 2:].T),
                          readout_words(scenario.readout_index[:, 0], scenario.readout_index[:, 1], scenario.readout_values[0]))
     return build_bitstream(board, SelfTest(chip, image, program_words(chip, steps), expected), folder)
 
@@ -163,8 +163,9 @@ def compare(folder: Path, clips: Clips | str | Path, *, limit: int | None = None
     report = run(engine, folder, chip, network, clips, progress=progress)
     return CosimResult(
         clips=report.clips, accuracy=report.accuracy, spikes_compared=report.spikes_compared, spikes_wrong=report.spikes_wrong,
-        states_compared=report.states_compared, states_wrong=report.states_wrong + report.readouts_wrong,
+        states_compared=report.states_compared,
+        states_wrong=report.states_wrong + report.readouts_wrong + report.answers_wrong,
         cycles_predicted=report.cycles_predicted, cycles_measured=report.cycles_measured, sops=report.sops, lanes=report.lanes,
         phases_wrong=report.phases_wrong, clips_flagged=report.clips_flagged, first_divergence=report.first_divergence,
-        words=tuple(labels[answer] if answer < len(labels) else str(answer) for answer in report.answers),
+        words=tuple(labels[answer] if answer < len(labels) else str(answer) for answer in report.answers), confidences=report.confidences,
         verilog_changed=verilog_changed(folder, found))

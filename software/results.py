@@ -39,13 +39,14 @@ class CosimResult:
     accuracy : share of the clips whose label is the hardware's answer, 0..1; None without labels.
     spikes_compared, spikes_wrong : output events of either side, and those that the other side lacks. (What hidden neurons fire follows
         from their membrane potentials, which are all compared.)
-    states_compared, states_wrong : membrane potentials and readouts.
+    states_compared, states_wrong : membrane potentials; readouts, answers and confidences that differ are among the wrong.
     cycles_predicted, cycles_measured : clock cycles over all phases.
     sops : synaptic operations over all clips.
     lanes : synapses per clock of all tiles together.
     phases_wrong, clips_flagged : phases of another length than predicted; clips with an error flag raised.
     first_divergence : the earliest difference in words, or empty.
-    words : the hardware's answer per clip, by its label or else its number.
+    words, confidences : the hardware's answer per clip, by its label or else its number, and how far its readout is ahead of the second:
+        spikes, timesteps or units of v. A chip without readouts shows no confidences, and its words are what fired most.
     verilog_changed : the Verilog that ran is not what was generated.
     """
 
@@ -63,6 +64,7 @@ class CosimResult:
     clips_flagged: int = 0
     first_divergence: str = ""
     words: tuple[str, ...] = ()
+    confidences: tuple[int, ...] = ()
     verilog_changed: bool = False
 
     @property

@@ -6,6 +6,9 @@ Words, lowest bits first:
   list's codebook;
 * parameters: word ``update_base(group) + row * P/U + beat`` is for each of U lanes {theta, bias, ...}: theta lowest (unsigned), bias
   above it (two's complement), then what else ``TileSpec.fields`` names;
+* sparse weights: word ``sparse_base(group) + ...``, axon after axon, is P of {row, weight}: row lowest (unsigned), weight above it (two's
+  complement, 0 where the lane has no synapse in this word);
+* pointers: word ``pointer_base(group) + axon`` is {first sparse word, number of words}: first lowest;
 * axon table: word ``key * stride + i`` is {list, base, delay, last}: entry i of the key, ``last`` set on its last one. ``stride``
   is the largest number of entries of a key on this tile (1 in all but odd graphs, 2 where gates listen). Only the delay modulo the slots is stored.
 """
@@ -16,7 +19,7 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -90,6 +93,8 @@ class TileWords(NamedTuple):
     weights: list[int]
     parameters: list[int]
     axons: list[int]
+    sparse: Sequence[int] = ()
+    pointers: Sequence[int] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,6 +109,8 @@ class TileImage:
     bias : ``[n_updates, U], int64``; 0 where there is no neuron.
     table : words of the axon table, ``[depth], int64``.
     parameters : the tile's further parameters by name, ``[n_updates, U], int64``; 0 where there is no neuron.
+    sparse : ``[sparse_depth, P, 2], int32``: row and weight of the synapses that are stored one by one.
+    pointers : ``[pointer_depth, 2], int64``: first sparse word of an axon, and number of its words.
     """
 
     weights: np.ndarray
@@ -111,9 +118,11 @@ class TileImage:
     bias: np.ndarray
     table: np.ndarray
     parameters: Mapping[str, np.ndarray] = field(default_factory=dict)
+    sparse: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 2), dtype=np.int32))
+    pointers: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), dtype=np.int64))
 
     def __post_init__(self) -> None:
-        for array in (self.weights, self.theta, self.bias, self.table, *self.parameters.values()):
+        for array in (self.weights, self.theta, self.bias, self.table, self.sparse, self.pointers, *self.parameters.values()):
             array.flags.writeable = False
 
     def parameter(self, name: str) -> np.ndarray:
@@ -133,9 +142,18 @@ class TileImage:
         """Words of the axon table; see :class:`TableLayout`."""
         return [int(word) for word in self.table]
 
+    def sparse_words(self, tile: TileSpec) -> list[int]:
+        """Words of the sparse weight memory, P of {row, weight} each."""
+        fields = self.sparse.reshape(len(self.sparse), 2 * tile.lanes if len(self.sparse) else 0)
+        return _join(fields.astype(np.int64), [tile.row_bits, tile.sparse_weight_bits] * tile.lanes)
+
+    def pointer_words(self, tile: TileSpec) -> list[int]:
+        """Words of the pointers to sparse words."""
+        return _join(self.pointers, list(tile.pointer_bits))
+
     def words(self, tile: TileSpec) -> TileWords:
-        """The words of all three memories."""
-        return TileWords(self.weight_words(tile), self.parameter_words(tile), self.table_words())
+        """The words of all memories."""
+        return TileWords(self.weight_words(tile), self.parameter_words(tile), self.table_words(), self.sparse_words(tile), self.pointer_words(tile))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -151,6 +169,8 @@ class MemoryImage:
         arrays = {"header": np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)}
         for number, tile in enumerate(self.tiles):
             held = {"weights": tile.weights, "theta": tile.theta, "bias": tile.bias, "table": tile.table, **tile.parameters}
+            if len(tile.pointers):
+                held.update(sparse=tile.sparse, pointers=tile.pointers)
             for name, array in held.items():
                 arrays[f"{name}_{number}"] = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
         with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
@@ -179,8 +199,11 @@ class MemoryImage:
                 raise FileFormatError(f"{where}: is of another format or has not the {len(chip.tiles)} tiles of the chip")
             tiles = []
             for number, spec in enumerate(chip.tiles):
-                shapes = {"weights": (spec.weight_depth, spec.lanes), "table": (table_layout(spec, len(chip.keys)).depth,),
+                shapes: dict[str, tuple[int, ...]] = {"weights": (spec.weight_depth, spec.lanes),
+                                                      "table": (table_layout(spec, len(chip.keys)).depth,),
                           **{f.name: (spec.n_updates, spec.update_lanes) for f in spec.fields}}
+                if spec.has_sparse:
+                    shapes.update(sparse=(spec.sparse_depth, spec.lanes, 2), pointers=(spec.pointer_depth, 2))
                 tile = {name: arrays[f"{name}_{number}"] for name in shapes}
                 for name, array in tile.items():
                     if array.shape != shapes[name] or array.dtype.kind != "i":

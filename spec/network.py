@@ -161,6 +161,8 @@ class Network:
 
 
 def _check_port(projection: Projection, target: Population, where: str) -> None:
+    if projection.kind is Kind.SPARSE and projection.port is not Port.CURRENT:
+        raise NetworkError(f"{where}: only projections into port 'i' can be sparse, not into {projection.port.value!r}; make it dense")
     if projection.port is Port.GATE and not target.has_gate:
         raise NetworkError(f"{where}: port {projection.port.value!r} is that of a gate, and {target.name!r} is {target.model.value}; "
                            "use a SPIKGRU, or port 'i'")

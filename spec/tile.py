@@ -10,9 +10,23 @@ from typing import NamedTuple
 from .arithmetic import bits_signed, bits_unsigned
 from .update import UpdateSpec
 
-__all__ = ["MAIN", "SIDE", "AxonEntry", "GroupSpec", "ParameterSpec", "TileSpec"]
+__all__ = ["MAIN", "SIDE", "SPARSE", "AxonEntry", "GroupSpec", "ParameterSpec", "SparseSpec", "TileSpec"]
 
-MAIN, SIDE = range(2)  # event lists of a group: port ``i``, and its other port (gate or block)
+# Event lists of a group: port ``i``, its other port (gate or block), and port ``i`` of projections that store existing synapses only.
+MAIN, SIDE, SPARSE = range(3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SparseSpec:
+    """Sparse storage of a group: per axon its words of P synapses, one per lane at most, and how many synapses exist.
+
+    Synapses lie in the lane of their neuron, so an axon takes as many words as its fullest lane has synapses. ``weight_bits`` is the width of a
+    weight.
+    """
+
+    words: tuple[int, ...]
+    synapses: tuple[int, ...]
+    weight_bits: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +34,8 @@ class GroupSpec:
     """A slice of one population on a tile: neurons ``first`` .. ``first + size - 1``.
 
     ``key`` is the source key of its events (None if nobody listens), ``level`` the phase of its timestep 0 (sigma),
-    ``axons`` the number of its input lines, ``side_axons`` of those into its other port (gate or block; 0 if it has none);
+    ``axons`` the number of its input lines, ``side_axons`` of those into its other port (gate or block; 0 if it has none), ``sparse`` those
+    whose synapses are stored one by one (None if there are none);
     ``theta``, ``bias``, ``gate_bias`` and ``jump`` are its parameters where the tile keeps them as constants.
     """
 
@@ -32,6 +47,7 @@ class GroupSpec:
     axons: int
     update: UpdateSpec
     side_axons: int = 0
+    sparse: SparseSpec | None = None
     theta: int = 0
     bias: int = 0
     gate_bias: int = 0
@@ -112,8 +128,9 @@ class TileSpec:
 
     @cached_property
     def lists(self) -> tuple[tuple[int, int], ...]:
-        """(group, port) of each event list: MAIN of each group, and behind it SIDE of a group with another port."""
-        return tuple((g, port) for g, group in enumerate(self.groups) for port in ((MAIN, SIDE) if group.side_axons else (MAIN,)))
+        """(group, port) of each event list: MAIN of each group, and behind it SIDE and SPARSE where there is one."""
+        return tuple((g, port) for g, group in enumerate(self.groups)
+                     for port, there in ((MAIN, True), (SIDE, group.side_axons > 0), (SPARSE, group.sparse is not None)) if there)
 
     def list_of(self, group: int, port: int = MAIN) -> int:
         """Number of the event list of a group's port."""
@@ -121,13 +138,53 @@ class TileSpec:
 
     def list_axons(self, number: int) -> int:
         """Axons of an event list."""
-        group, port = self.lists[number]
-        return (self.groups[group].axons, self.groups[group].side_axons)[port]
+        index, port = self.lists[number]
+        group = self.groups[index]
+        return (group.axons, group.side_axons, len(group.sparse.words) if group.sparse else 0)[port]
 
     @property
     def has_sides(self) -> bool:
         """Whether a group has a port beside ``i``."""
-        return len(self.lists) > len(self.groups)
+        return any(g.side_axons for g in self.groups)
+
+    @property
+    def has_sparse(self) -> bool:
+        """Whether a group has synapses that are stored one by one."""
+        return any(g.sparse is not None for g in self.groups)
+
+    @property
+    def row_bits(self) -> int:
+        """Width of the row of a synapse that is stored by itself."""
+        return bits_unsigned(max(self.rows(g) for g in range(len(self.groups))) - 1)
+
+    @property
+    def sparse_weight_bits(self) -> int:
+        """Width of a weight that is stored by itself; 0 if none is."""
+        return max((g.sparse.weight_bits for g in self.groups if g.sparse), default=0)
+
+    def sparse_base(self, group: int) -> int:
+        """Address of the first sparse word of a group; its axons' words follow each other."""
+        return sum(sum(g.sparse.words) for g in self.groups[:group] if g.sparse)
+
+    def pointer_base(self, group: int) -> int:
+        """Address of the pointer {first word, number of words} of a group's first sparse axon."""
+        return sum(len(g.sparse.words) for g in self.groups[:group] if g.sparse)
+
+    @property
+    def sparse_depth(self) -> int:
+        """Words of the sparse weight memory, each P of {row, weight}."""
+        return self.sparse_base(len(self.groups))
+
+    @property
+    def pointer_depth(self) -> int:
+        """Pointers to sparse words: one per sparse axon."""
+        return self.pointer_base(len(self.groups))
+
+    @property
+    def pointer_bits(self) -> tuple[int, int]:
+        """Widths of a pointer's fields: first word, number of words."""
+        most = max((max(g.sparse.words, default=0) for g in self.groups if g.sparse), default=0)
+        return bits_unsigned(max(self.sparse_depth - 1, 0)), bits_unsigned(most)
 
     def weight_base(self, number: int) -> int:
         """Address of the first weight word of a list; the word of (row, axon) follows at row * axons + axon."""
@@ -135,7 +192,7 @@ class TileSpec:
         return sum(self._words(k) for k in range(owner) if not self.shared or self.shared[k] == k)
 
     def _words(self, number: int) -> int:
-        return self.rows(self.lists[number][0]) * self.list_axons(number)
+        return self.rows(self.lists[number][0]) * self.list_axons(number) if self.lists[number][1] != SPARSE else 0
 
     def codebook(self, number: int) -> tuple[int, ...]:
         """What the indices of a list stand for; empty where its weights are stored as they are."""

@@ -121,14 +121,14 @@ def _projections(draw, source: Population, target: Population, delay: int, port:
         fields["codebook"], weights = tuple(book.tolist()), rng.choice(book, shape)
     if form == "plain" or 0 in fields.get("codebook", ()):
         weights = weights * (rng.random(shape) < density)
-    if sparse and draw(st.booleans()):
+    if sparse and port is Port.CURRENT and draw(st.booleans()):
         fields["kind"] = Kind.SPARSE
     return Projection(source=source.name, target=target.name, weights=weights, **fields)
 
 
 @st.composite
 def random_networks(draw, max_size: int = 14, max_populations: int = 4, max_inputs: int = 2, max_delay: int = 4,
-                    recurrent: bool = True, extra_projections: int = 4, sparse: bool = False, shared: bool = False,
+                    recurrent: bool = True, extra_projections: int = 4, sparse: bool = True, shared: bool = True,
                     models: tuple[Model, ...] | None = None) -> Network:
     """A valid network: 1 to ``max_inputs`` inputs (unit, sign or graded) and populations of 1 to ``max_size`` neurons.
 

@@ -59,15 +59,15 @@ class CompiledChip:
         n_phases, n_states = layout.n_phases(n_steps), layout.n_states
         words = layout.event_words(scenario.event_population, scenario.event_neuron, scenario.event_payload)
         # Twice what every output neuron could send, so that a broken chip's spikes are recorded as well.
-        max_spikes = min(2 * n_phases * sum(size for _, size, _ in layout.outputs) + 1024, _MAX_SPIKES)
+        max_spikes = min(2 * n_phases * sum(output.size for output in layout.outputs) + 1024, _MAX_SPIKES)
         max_readouts = 2 * layout.n_readouts + 16
         numbers = np.array([n_steps, n_phases, scenario.watchdog_cycles, max_spikes, max_readouts], dtype=np.int64)
         cycles = np.zeros((scenario.n_clips, n_phases), dtype=np.int64)
         potentials = np.zeros((scenario.n_clips, n_steps, n_states), dtype=np.int32)
         traced = np.zeros((scenario.n_clips, n_steps, n_states), dtype=np.uint8)
-        results = np.zeros((scenario.n_clips, 10), dtype=np.int64)
-        spikes, readouts, hang, n = np.empty((max_spikes, 4), dtype=np.int64), np.empty((max_readouts, 4), dtype=np.int64), "", 0
-        all_spikes, all_readouts = [np.empty((0, 5), dtype=np.int64)], [np.empty((0, 5), dtype=np.int64)]
+        results = np.zeros((scenario.n_clips, 13), dtype=np.int64)
+        spikes, readouts, hang, n = np.empty((max_spikes, 5), dtype=np.int64), np.empty((max_readouts, 4), dtype=np.int64), "", 0
+        all_spikes, all_readouts = [np.empty((0, 6), dtype=np.int64)], [np.empty((0, 5), dtype=np.int64)]
         chip = self._library.chip_new()
         try:
             while n < scenario.n_clips and not hang:
@@ -84,12 +84,12 @@ class CompiledChip:
             self._library.chip_delete(chip)
         return Observed(phase_cycles=cycles[:n], extra_phases=results[:n, 3], potentials=potentials[:n], traced=traced[:n],
                         stray_traces=results[:n, 2], spikes=np.concatenate(all_spikes), readouts=np.concatenate(all_readouts),
-                        errors=results[:n, 4], rejected=results[:n, 5], hang=hang)
+                        answers=results[:n, 6:9], errors=results[:n, 4], rejected=results[:n, 5], hang=hang)
 
 
 def _table(clip: int, rows: np.ndarray, count: int) -> np.ndarray:
-    """``count`` rows with the clip in front, ``[count, 5]``; those that were not kept are all -1, which equals no expected row."""
-    table = np.full((count, 5), -1, dtype=np.int64)
+    """``count`` rows with the clip in front; those that were not kept are all -1, which equals no expected row."""
+    table = np.full((count, 1 + rows.shape[1]), -1, dtype=np.int64)
     kept = min(count, len(rows))
     table[:kept, 1:] = rows[:kept]
     table[:, 0] = clip

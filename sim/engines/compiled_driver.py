@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from ..layout import Layout
+from ..layout import ANSWER_PORTS, Layout
 
 __all__ = ["STAGES", "driver_source", "port_names"]
 
@@ -168,10 +168,13 @@ extern "C" int chip_play(void *handle, const int64_t *numbers, const int64_t *ev
     results[3] = extra_phases;
     results[4] = @ERRORS@;
     results[5] = @REJECTED@;
-    results[6] = clocks;
-    results[7] = phase;
-    results[8] = step;
-    results[9] = stage;
+    results[6] = @ANSWER_VALID@;
+    results[7] = @ANSWER_INDEX@;
+    results[8] = @ANSWER_CONFIDENCE@;
+    results[9] = clocks;
+    results[10] = phase;
+    results[11] = step;
+    results[12] = stage;
     return hung;
 }
 """
@@ -205,7 +208,8 @@ def driver_source(layout: Layout, cxxrtl: str) -> str:
     """The whole C++ file: CXXRTL's output and the testbench behind it. Raises ValueError naming a port that is missing."""
     ports = {name: member for name, member in port_names(cxxrtl, layout.name).items() if layout.carries(name)}
     for name in ("clk", "rst", "events__valid", "events__ready", "control__valid", "control__ready", "control__payload", "spikes__valid",
-                 "spikes__ready", "status__start", "status__finish", *(f"trace_{k}__valid" for k in range(len(layout.traces)))):
+                 "spikes__ready", "status__start", "status__finish", *(() if layout.answer is None else ANSWER_PORTS),
+                 *(f"trace_{k}__valid" for k in range(len(layout.traces)))):
         if name not in ports:
             raise ValueError(f"module {layout.name} has no port {name}")
     single = "bool converged = false" not in cxxrtl and "converged = false;" not in cxxrtl
@@ -227,26 +231,28 @@ def driver_source(layout: Layout, cxxrtl: str) -> str:
         readout = (f"if (any(now(top.p_readouts____valid))) {{\n            if (n_readouts < max_readouts) {{\n"
                    f"                int64_t *row = readouts + 4 * n_readouts;\n{fields}"
                    f"            }}\n            n_readouts++;\n        }}")
-    spike = (f"if (n_spikes < max_spikes) {{\n                int64_t *row = spikes + 4 * n_spikes;\n                row[0] = phase;\n"
-             f"{_fields(layout, ports, 'spikes', ('population', 'neuron', 'timestep'), 1)}            }}\n            n_spikes++;")
+    spike = (f"if (n_spikes < max_spikes) {{\n                int64_t *row = spikes + 5 * n_spikes;\n                row[0] = phase;\n"
+             f"{_fields(layout, ports, 'spikes', ('population', 'neuron', 'timestep', 'payload'), 1)}            }}\n            n_spikes++;")
     player = _PLAYER
     for mark, text in (
             ("READOUTS_READY", "put(top.p_readouts____ready, 1);" if "readouts__ready" in ports else ""),
             ("PUT_EVENT", "if (offers_event) put(top.p_events____payload, event_words[event]);" if "events__payload" in ports else ""),
             ("SPIKE", spike), ("READOUT", readout), ("TRACES", "\n        ".join(traces)),
             ("ERRORS", "int64_t(bits(now(top.p_status____errors), 0, 63))" if "status__errors" in ports else "0"),
-            ("REJECTED", "any(now(top.p_status____rejected))" if "status__rejected" in ports else "0")):
+            ("REJECTED", "any(now(top.p_status____rejected))" if "status__rejected" in ports else "0"),
+            *((name.upper().replace("__", "_"), "0" if layout.answer is None else f"int64_t(bits(now(top.{ports[name]}), 0, 63))")
+              for name in ANSWER_PORTS)):
         player = player.replace(f"@{mark}@", text)
     return "\n".join([cxxrtl, *constants, _PREAMBLE, _TRACE, player])
 
 
 def _fields(layout: Layout, ports: dict[str, str], stream: str, names: tuple[str, ...], first: int = 0) -> str:
-    """Statements that take the fields of an output stream apart into ``row``."""
+    """Statements that take the fields of an output stream apart into ``row``; one that is not there is 0, a payload then 1."""
     out = ""
     for i, name in enumerate(names):
         field = layout.streams[stream].get(name)
         if field is None or not field.width or f"{stream}__payload" not in ports:
-            out += f"                row[{first + i}] = 0;\n"
+            out += f"                row[{first + i}] = {int(name == 'payload')};\n"
             continue
         word = f"bits(now(top.{ports[f'{stream}__payload']}), {field.offset}, {field.width})"
         out += f"                row[{first + i}] = {f'extend({word}, {field.width})' if field.signed else f'int64_t({word})'};\n"

@@ -23,6 +23,7 @@ def mismatches(layout: Layout, expected: dict[str, np.ndarray], observed: dict[s
         lines += _phases(where, expected["phase_cycles"][clip], observed["phase_cycles"][clip])
         lines += _readouts(layout, where, expected["readout_index"], expected["readout_values"][clip],
                            observed["readouts"][observed["readouts"][:, 0] == clip, 1:])
+        lines += _answer(where, expected["answers"][clip].tolist(), observed["answers"][clip].tolist())
         for name, what in (("extra_phases", "phases too many"), ("stray_traces", "membrane updates out of turn"),
                            ("errors", "as error flags, expected 0"), ("rejected", "as rejected events, expected 0")):
             if observed[name][clip]:
@@ -43,15 +44,16 @@ def _potentials(layout: Layout, where: str, expected: np.ndarray, got: np.ndarra
 
 
 def _spikes(layout: Layout, where: str, expected: np.ndarray, got: np.ndarray) -> list[str]:
-    """Events as (phase, output, neuron, timestep), whatever their order within a phase."""
+    """Events as (phase, output, neuron, timestep, payload), whatever their order within a phase."""
     width = layout.streams["spikes"]["timestep"].width
-    wanted = Counter((phase, output, neuron, step & ((1 << width) - 1)) for phase, output, neuron, step in expected.tolist())
+    wanted = Counter((phase, output, neuron, step & ((1 << width) - 1), payload) for phase, output, neuron, step, payload in expected.tolist())
     seen = Counter(tuple(row) for row in got.tolist())
     lines = []
     for kind, events in (("missing", wanted - seen), ("not expected", seen - wanted)):
-        for phase, output, neuron, step in sorted(events):
-            name = layout.outputs[output][0] if output < len(layout.outputs) else f"number {output}"
-            lines.append(f"{where}, timestep {step}, population {name}, neuron {neuron}: spike {kind} in phase {phase}")
+        for phase, output, neuron, step, payload in sorted(events):
+            name = layout.outputs[output].population if output < len(layout.outputs) else f"number {output}"
+            several = f" of payload {payload}" if "payload" in layout.streams["spikes"] else ""
+            lines.append(f"{where}, timestep {step}, population {name}, neuron {neuron}: spike{several} {kind} in phase {phase}")
     return lines
 
 
@@ -64,8 +66,14 @@ def _readouts(layout: Layout, where: str, index: np.ndarray, values: np.ndarray,
     wanted = [(output, neuron, value, int(i == len(values) - 1)) for i, ((output, neuron), value) in enumerate(zip(index.tolist(),
                                                                                                                   values.tolist()))]
     seen = [tuple(row) for row in got.tolist()]
-    lines = [f"{where}, readout of population {layout.outputs[w[0]][0]}, neuron {w[1]}: expected (value, last) {w[2:]}, got {s}"
-             for w, s in zip(wanted, seen) if w != s]
+    lines = [f"{where}, readout of population {layout.outputs[w[0]].population}, {layout.indexed(w[0])} {w[1]}: "
+             f"expected (value, last) {w[2:]}, got {s}" for w, s in zip(wanted, seen) if w != s]
     if len(wanted) != len(seen):
         lines.append(f"{where}: expected {len(wanted)} readout words, got {len(seen)}")
     return lines
+
+
+def _answer(where: str, expected: list[int], got: list[int]) -> list[str]:
+    """Each is (valid, index, confidence)."""
+    return [] if expected == got else [f"{where}, answer: expected {expected[1]}, confidence {expected[2]}, "
+                                       + (f"got {got[1]}, confidence {got[2]}" if got[0] else "got none")]

@@ -11,7 +11,7 @@ import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
-from layout import Layout
+from layout import ANSWER_PORTS, Layout
 
 __all__ = ["Hang", "Player", "Recording"]
 
@@ -35,6 +35,7 @@ class Recording:
         self.rejected: list[int] = []
         self.spikes: list[tuple[int, ...]] = []
         self.readouts: list[tuple[int, ...]] = []
+        self.answers: list[list[int]] = []
         self.hang = ""
 
     def begin_clip(self) -> None:
@@ -44,12 +45,13 @@ class Recording:
         self.traced.append(np.zeros(self._shape, dtype=np.uint8))
         for counts in (self.extra_phases, self.stray_traces, self.errors, self.rejected):
             counts.append(0)
+        self.answers.append([0, 0, 0])
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All of it, for an .npz file."""
-        names = ("phase_cycles", "potentials", "traced", "extra_phases", "stray_traces", "errors", "rejected")
+        names = ("phase_cycles", "potentials", "traced", "extra_phases", "stray_traces", "errors", "rejected", "answers")
         return {**{name: np.array(getattr(self, name)) for name in names},
-                "spikes": np.array(self.spikes, dtype=np.int64).reshape(-1, 5),
+                "spikes": np.array(self.spikes, dtype=np.int64).reshape(-1, 6),
                 "readouts": np.array(self.readouts, dtype=np.int64).reshape(-1, 5),
                 "hang": np.frombuffer(self.hang.encode(), dtype=np.uint8)}
 
@@ -72,7 +74,7 @@ class Player:
         self._words = layout.event_words(vectors["event_population"], vectors["event_neuron"], vectors["event_payload"])
         self._ports = {name: getattr(dut, name, None) if layout.carries(name) else None for name in (
             "events__payload", "spikes__payload", "readouts__valid", "readouts__ready", "readouts__payload", "config__valid",
-            "status__errors", "status__rejected", *(f"trace_{k}__index" for k in range(len(layout.traces))))}
+            "status__errors", "status__rejected", *ANSWER_PORTS, *(f"trace_{k}__index" for k in range(len(layout.traces))))}
         self._traces = [getattr(dut, f"trace_{k}__valid") for k in range(len(layout.traces))]
         self._clocks = self._phase = self._step = 0
         self._doing = "power-up"
@@ -114,6 +116,7 @@ class Player:
         recording = self.recording
         recording.errors[clip] = self._word("status__errors")
         recording.rejected[clip] = int(self._word("status__rejected") != 0)
+        recording.answers[clip] = [self._word(port) for port in ANSWER_PORTS]
 
     async def _run(self, clip: int) -> None:
         """From the clock of the first start (its falling edge has just been) to the end of READ."""
@@ -165,7 +168,7 @@ class Player:
         """Output events, readouts and membrane potentials of this clock."""
         recording, layout = self.recording, self._layout
         if self._high("spikes__valid"):
-            fields = self._fields("spikes", ("population", "neuron", "timestep"))
+            fields = self._fields("spikes", ("population", "neuron", "timestep", "payload"))
             recording.spikes.append((clip, self._phase, *fields))
         if self._ports["readouts__valid"] is not None and int(self._ports["readouts__valid"].value):
             recording.readouts.append((clip, *self._fields("readouts", ("population", "neuron", "value", "last"))))
@@ -186,9 +189,10 @@ class Player:
                     recording.traced[clip][timestep, column] += recording.traced[clip][timestep, column] < 255
 
     def _fields(self, stream: str, names: tuple[str, ...]) -> list[int]:
+        """Fields of an output stream; one that is not there is 0, a payload then 1."""
         word = self._word(f"{stream}__payload")
         fields = self._layout.streams[stream]
-        return [fields[name].take(word) if name in fields else 0 for name in names]
+        return [fields[name].take(word) if name in fields else int(name == "payload") for name in names]
 
     def _word(self, port: str) -> int:
         """Value of a port; 0 for one that has no bits and so is not there."""

@@ -1,6 +1,6 @@
 """Run the Verilog of a build and compare it with the golden model and the cycle model.
 
-Every output event, every readout, every membrane potential at every timestep and the cycle count of every phase are compared.
+Every output event, every readout and answer, every membrane potential at every timestep and the cycle count of every phase are compared.
 The exit status is 0 if all are equal and 1 if any differs.
 """
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from .. import api
 from ..progress import Progress
 from ..report import json_line, table
+from ..results import CosimResult
 from .arguments import add_json, add_limit
 
 __all__ = ["add_arguments", "run"]
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         result = api.cosim(args.directory, args.input, limit=args.limit, engine=args.engine, progress=progress.update)
     if args.json:
         print(json_line(result, ("clips", "accuracy", "spikes_compared", "spikes_wrong", "states_compared", "states_wrong",
-                                 "cycles_predicted", "cycles_measured", "sops", "lanes")))
+                                 "cycles_predicted", "cycles_measured", "sops", "lanes", "words", "confidences")))
         return 0 if result.equal else 1
     print(table([("output spikes", result.spikes_compared, result.spikes_wrong),
                  ("states and readouts", result.states_compared, result.states_wrong),
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     print()
     per_lane = result.sops / result.cycles_measured / result.lanes if result.cycles_measured else None
     print(table([("clips", f"{result.clips:,}"),
-                 ("answers of the hardware", ", ".join(result.words[:_SHOWN]) + (", ..." if len(result.words) > _SHOWN else "")),
+                 ("answers of the hardware" + " (confidence)" * bool(result.confidences), _answers(result)),
                  ("accuracy of the hardware", "no labels" if result.accuracy is None else f"{result.accuracy:.2%}"),
                  ("synaptic operations", f"{result.sops:,}"),
                  ("per cycle and lane", "-" if per_lane is None else f"{per_lane:.3f}")]))
@@ -57,3 +58,10 @@ def run(args: argparse.Namespace) -> int:
     if result.first_divergence:
         print(f"First difference: {result.first_divergence}")
     return 1
+
+
+def _answers(result: CosimResult) -> str:
+    """The first few answers, each with its confidence if the chip gives one."""
+    confidences = [f" ({c:,})" for c in result.confidences] or [""] * len(result.words)
+    shown = [f"{word}{confidence}" for word, confidence in zip(result.words, confidences)]
+    return ", ".join(shown[:_SHOWN]) + (", ..." if len(shown) > _SHOWN else "")

@@ -6,6 +6,9 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy as np
+
+from ...spec.arithmetic import Decay
 from ...spec.network import Model, Network, Population
 from .. import api
 from ..report import table
@@ -27,25 +30,62 @@ def run(args: argparse.Namespace) -> int:
 def _describe(network: Network) -> str:
     totals = table([("network", network.name), ("digest", network.digest),
                     ("neurons", f"{sum(p.size for p in network.populations if p.model is not Model.INPUT):,}"),
-                    ("synapses", f"{sum(p.weights.size for p in network.projections):,}"),
-                    ("weight bits", f"{sum(p.weights.size * p.weight_bits for p in network.projections):,}")])
+                    ("synapses", f"{sum(p.synapses for p in network.projections):,}"),
+                    ("weight bits", f"{sum(p.synapses * p.weight_bits for p in network.projections):,}")])
     populations = table([_population(p) for p in network.populations],
                         ("population", "model", "size", "v bits", "decay", "reset", "theta", "readout"))
-    projections = table([(f"{p.source} -> {p.target}", p.weights.size, p.weight_bits, p.delay, f"{(p.weights == 0).mean():.1%}")
-                         for p in network.projections], ("projection", "synapses", "weight bits", "delay", "zeros"))
+    more = [(p.name, *row) for p in network.populations for row in _details(p)]
+    details = table(more, ("population", "beside", "value")) if more else ""
+    projections = table([(f"{p.source} -> {p.target}", p.port.value, p.kind.value, p.synapses, p.weight_bits,
+                          "-" if p.codebook is None else " ".join(map(str, p.codebook)), p.delay, f"{(p.weights == 0).mean():.1%}")
+                         for p in network.projections],
+                        ("projection", "port", "kind", "synapses", "weight bits", "codebook", "delay", "zeros"))
     # Free text of whoever made the file: as JSON, it cannot carry control characters to a terminal.
     metadata = table([(json.dumps(key), json.dumps(value, default=str)) for key, value in network.metadata.items()])
-    return "\n\n".join(part for part in (totals, populations, projections, metadata) if part)
+    return "\n\n".join(part for part in (totals, populations, details, projections, metadata) if part)
 
 
 def _population(p: Population) -> tuple[object, ...]:
     if p.model is Model.INPUT:
         return p.name, "input", p.size, None, "-", "-", f"payload {p.payload_min}..{p.payload_max}", "-"
     theta = _range(p.theta) if p.spikes else "-"
-    return p.name, p.model.value, p.size, p.v_bits, f"{p.decay.beta:.5g}", p.reset.value, theta, p.readout.value
+    decay = "gate" if p.has_gate else _factors(p.decay, p.beta)
+    return p.name, p.model.value, p.size, p.v_bits, decay, p.reset.value, theta, p.readout.value
 
 
-def _range(values) -> str:
+def _details(p: Population) -> list[tuple[str, str]]:
+    """What a population has beside a membrane and a threshold: names and values."""
+    out = []
+    if p.has_current:
+        gain = "" if p.has_gate else f", gain {p.gain.value}"
+        out.append(("synaptic current", f"{p.i_bits} bits, decay {_factors(p.current_decay, p.alpha)}{gain}"))
+    if p.has_gate:
+        out.append(("gate", f"{len(p.gate_table)} entries of {_range(p.gate_table)}, shift {p.gate_shift}, bias {_range(p.gate_bias)}"))
+    if p.adapts:
+        out.append(("rise of the threshold", f"{p.a_bits} bits, decay {_factors(p.adaptation_decay, None)}, jump {_range(p.jump)}"))
+    if p.max_spikes > 1:
+        out.append(("spikes per timestep", f"up to {p.max_spikes}"))
+    if p.refractory:
+        out.append(("refractory", f"{p.refractory} timesteps, mode {p.refractory_mode.value}"))
+    if p.inhibition:
+        out.append(("inhibition", f"{p.inhibition} timesteps"))
+    if p.v_floor is not None:
+        out.append(("lower clip of v", str(p.v_floor)))
+    if p.v_init.any():
+        out.append(("v after a reset", _range(p.v_init)))
+    if p.classes is not None:
+        out.append(("classes of the vote", str(p.n_readouts)))
+    return out
+
+
+def _factors(decay: Decay, each: np.ndarray | None) -> str:
+    """The factor of a decay, or the range of one per neuron."""
+    if each is None:
+        return f"{decay.beta:.5g}"
+    return "..".join(f"{int(k) / (1 << (decay.fraction_bits or 0)):.5g}" for k in (each.min(), each.max()))
+
+
+def _range(values: np.ndarray) -> str:
     """``[n], int64`` as one number or as the smallest and the largest."""
     low, high = int(values.min()), int(values.max())
     return str(low) if low == high else f"{low}..{high}"

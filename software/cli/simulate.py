@@ -26,10 +26,11 @@ def run(args: argparse.Namespace) -> int:
     with Progress("simulate", quiet=args.json) as progress:
         result = api.simulate(api.load(args.network), args.input, limit=args.limit, progress=progress.update)
     if args.json:
-        print(json_line(result, ("clips", "accuracy", "spikes_per_population", "sops", "clips_per_second")))
+        print(json_line(result, ("clips", "accuracy", "confidence", "spikes_per_population", "sops", "clips_per_second")))
         return 0
     print(table([("clips", f"{result.clips:,}"),
                  ("accuracy", "no labels" if result.accuracy is None else f"{result.accuracy:.2%}"),
+                 ("confidence", "no readout" if result.confidence is None else f"{result.confidence:,.1f} above the second on average"),
                  ("synaptic operations", f"{result.sops:,}"),
                  ("speed", f"{result.clips_per_second:,.1f} clips/s")]))
     print()

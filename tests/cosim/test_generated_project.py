@@ -28,7 +28,8 @@ needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is 
 
 
 def recurrent_network() -> Network:
-    """Two inputs (one signed), a recurrent and a second layer with a backward projection, a spiking and an LI output."""
+    """Two inputs (one signed), a recurrent and a second layer with a backward projection; outputs: one that spikes up to three times in a
+    timestep, one that votes, and an LI population."""
     rng = np.random.default_rng(11)
 
     def project(source: Population, target: Population, **options) -> Projection:
@@ -38,11 +39,14 @@ def recurrent_network() -> Network:
     eyes = Population(name="eyes", size=4, model=Model.INPUT, payload_min=-3, payload_max=3)
     first = Population(name="first", size=13, model=Model.LIF, decay=Decay(shift_a=3), theta=rng.integers(10, 30, 13))
     first = Population(name="first", size=13, model=Model.LIF, decay=Decay(shift_a=3), theta=first.theta, reset=Reset.SUBTRACT)
-    second = Population(name="second", size=7, model=Model.LIF, decay=Decay(factor=230, fraction_bits=8), theta=20, reset=Reset.ZERO, output=True)
+    second = Population(name="second", size=7, model=Model.LIF, decay=Decay(factor=230, fraction_bits=8), theta=12, reset=Reset.SUBTRACT,
+                        max_spikes=3, output=True)
+    poll = Population(name="poll", size=5, model=Model.LIF, decay=Decay(shift_a=2), theta=9, reset=Reset.ZERO, readout=Readout.VOTE,
+                      classes=np.array([2, 0, 2, -1, 0]))
     answer = Population(name="answer", size=3, model=Model.LI, decay=Decay(shift_a=4), readout=Readout.SUM)
-    return Network(name="recurrent", populations=(ears, first, eyes, second, answer), projections=(
+    return Network(name="recurrent", populations=(ears, first, eyes, second, poll, answer), projections=(
         project(ears, first), project(eyes, first, delay=1), project(first, first, delay=1), project(first, second),
-        project(second, first, delay=1), project(second, answer)))
+        project(second, first, delay=1), project(second, poll), project(second, answer)))
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +85,11 @@ def test_verilog_equals_the_models(engine, project, chip, network, clips):
     done = []
     report = cosimulate(engine, project, chip, network, clips, progress=lambda n, total: done.append((n, total)))
     assert report.equal, report.first_divergence
-    assert (report.clips, report.states_compared, report.lanes) == (3, 3 * 15 * 23, sum(t.lanes for t in chip.tiles))
+    assert (report.clips, report.states_compared, report.lanes) == (3, 3 * 15 * 28, sum(t.lanes for t in chip.tiles))
     assert report.spikes_compared > 20 and report.accuracy is not None and report.cycles_measured == report.cycles_predicted > 0
+    expected = build_scenario(chip, network, clips)
+    assert set(expected.spikes[:, 5].tolist()) == {1, 2, 3}
+    assert (report.answers, report.confidences) == tuple(tuple(expected.answers[:, k].tolist()) for k in (1, 2)) and min(report.confidences) > 0
     assert done[-1] == (3, 3)
 
 
@@ -111,21 +118,26 @@ def test_the_project_proves_itself_without_spikeloom(copy):
 
 
 @needs_icarus
-def test_the_project_s_own_test_names_a_wrong_potential_spike_readout_and_phase(copy):
+def test_the_project_s_own_test_names_a_wrong_potential_spike_payload_readout_answer_and_phase(copy):
     path = copy / "cosim" / "expected.npz"
     with np.load(path) as data:
         arrays = dict(data)
     arrays["potentials"][1, 3, 2] += 1
     arrays["phase_cycles"][0, 4] += 1
-    arrays["readout_values"][2, 1] += 1
-    clip, phase, _, neuron, step = arrays["spikes"][0].tolist()
+    arrays["readout_values"][2, 0] += 1
+    arrays["readout_values"][2, 4] += 1
+    arrays["answers"][1, 2] += 1
+    clip, phase, _, neuron, step, payload = arrays["spikes"][0].tolist()
     arrays["spikes"] = arrays["spikes"][1:]
+    arrays["spikes"][-1, 5] += 10
     np.savez(path, **arrays)
     done = run_alone(copy)
     assert done.returncode != 0
     for words in (r"clip 1, timestep 3, population first, neuron 2: membrane potential: expected", r"clip 0, phase 4: expected \d+ clock cycles, got",
-                  r"clip 2, readout of population answer, neuron 1: expected", r"4 differences; the first: clip 0",
-                  rf"clip {clip}, timestep {step}, population second, neuron {neuron}: spike not expected in phase {phase}"):
+                  r"clip 2, readout of population answer, neuron 1: expected", r"clip 2, readout of population poll, class 0: expected",
+                  r"clip 1, answer: expected \d, confidence \d+, got \d, confidence \d+", r"spike of payload 1[1-3] missing in phase",
+                  rf"clip {clip}, timestep {step}, population second, neuron {neuron}: spike of payload {payload} not expected in phase {phase}",
+                  r"8 differences; the first: clip 0"):
         assert re.search(words, done.stdout), words
 
 

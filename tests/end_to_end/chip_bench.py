@@ -15,13 +15,15 @@ import numpy as np
 from amaranth.sim import Simulator
 
 from spikeloom.gen.pack import pack
+from spikeloom.hdl.answer import answering
 from spikeloom.hdl.sequencer import Command
 from spikeloom.hdl.top import Chip
 from spikeloom.sim import cycles, golden
 from spikeloom.spec.chip import ChipSpec
 from spikeloom.spec.image import MemoryImage
-from spikeloom.spec.network import Model, Network, Readout
+from spikeloom.spec.network import Model, Network
 
+from . import plain_readouts
 from .host_items import READ, Item, timesteps
 
 __all__ = ["Run", "compare", "describe", "play", "prove"]
@@ -31,15 +33,16 @@ __all__ = ["Run", "compare", "describe", "play", "prove"]
 class Run:
     """What a chip did, from one RESET to the next.
 
-    ``phases`` are lengths of phases, ``spikes`` (output, neuron, timestep) in order, ``readouts`` the values of each READ,
-    ``potentials`` (tile, update index) -> v of all lanes, one entry per timestep. ``spike_phases`` is parallel to ``spikes``; ``words`` were read
-    back, one after the other.
+    ``phases`` are lengths of phases, ``spikes`` (output, neuron, timestep, payload) in order, ``readouts`` the words of each READ and
+    ``answers`` its (index, confidence), ``potentials`` (tile, update index) -> v of all lanes, one entry per timestep. ``spike_phases``
+    is parallel to ``spikes``; ``words`` were read back, one after the other.
     """
 
     phases: list[int] = field(default_factory=list)
-    spikes: list[tuple[int, int, int]] = field(default_factory=list)
+    spikes: list[tuple[int, int, int, int]] = field(default_factory=list)
     spike_phases: list[int] = field(default_factory=list)
     readouts: list[list[tuple[int, int, int]]] = field(default_factory=list)
+    answers: list[tuple[int, int]] = field(default_factory=list)
     potentials: dict[tuple[int, int], list[list[int]]] = field(default_factory=lambda: defaultdict(list))
     words: list[int] = field(default_factory=list)
     errors: int = 0
@@ -57,13 +60,14 @@ def play(chip: ChipSpec, image: MemoryImage, program: Sequence[Item], *, seed: i
     seed, stall : probability that the host is not ready for an output event, a readout or a word in a cycle; at random.
     log : one line per taken item is appended, with its cycle.
 
-    Raises AssertionError if it does not end within ``max_cycles``, or a stream breaks the rule that an offer stays.
+    Raises AssertionError if it does not end within ``max_cycles``, a stream breaks the rule that an offer stays, or the answer is shown in
+    another cycle than it should be, or changes while it is.
     """
     dut = Chip(chip, image) if dut is None else dut
     rng = random.Random(seed)
     runs = [Run()]
     program = list(program)
-    has_payload = len(dut.events.payload.payload) > 0
+    has_payload, counted = len(dut.events.payload.payload) > 0, "payload" in dut.spikes.payload.shape().members
     traces = [getattr(dut, f"trace_{k}") for k in range(len(chip.tiles))]
     lanes = [tile.update_lanes for tile in chip.tiles]
     config_ready = dut.config.ready if chip.writable else dut.status.busy
@@ -80,7 +84,8 @@ def play(chip: ChipSpec, image: MemoryImage, program: Sequence[Item], *, seed: i
         word, offset = 0, 0
         for name in ready:
             ctx.set(getattr(dut, name).ready, 1)
-        fresh = True
+        answer: tuple[int, int] | None = None  # that must be shown now
+        fresh, is_read, works = True, False, False
         while True:
             if fresh:
                 kind, what = program[place] if place < len(program) else ("end", None)
@@ -104,6 +109,17 @@ def play(chip: ChipSpec, image: MemoryImage, program: Sequence[Item], *, seed: i
             # What the cycle shows, before its clock edge.
             start, finish, busy, spike, readout, events_ready, control_ready, config_free = (ctx.get(s) for s in watched)
             run = runs[-1]
+            if chip.n_readouts:
+                # From the cycle after the last word until the second one behind the finish that the next READ or RESET waited for.
+                shown = ctx.get(dut.answer.valid), ctx.get(dut.answer.index), ctx.get(dut.answer.confidence)
+                if is_read:
+                    answer, is_read = shown[1:], False
+                    run.answers.append(answer)
+                if works:
+                    answer = None
+                assert shown[0] == (answer is not None), f"cycle {cycle}: the answer is {'not ' * (not shown[0])}valid"
+                assert answer is None or shown[1:] == answer, f"cycle {cycle}: the answer {answer} became {shown[1:]}"
+            works = finished and not start
             if finished and not start and resetting == "taken":
                 # After a finish, a cycle without a start: the command's own work. For RESET: what is counted from its end on is new.
                 resetting = True
@@ -121,14 +137,14 @@ def play(chip: ChipSpec, image: MemoryImage, program: Sequence[Item], *, seed: i
             finished = bool(finish)
             if spike and ready["spikes"]:
                 p = ctx.get(dut.spikes.payload)
-                run.spikes.append((int(p.population), int(p.neuron), int(p.timestep)))
+                run.spikes.append((int(p.population), int(p.neuron), int(p.timestep), int(p.payload) if counted else 1))
                 run.spike_phases.append(len(run.phases) - int(bool(finish)))
             if readout and ready["readouts"]:
                 p = ctx.get(dut.readouts.payload)
                 reading.append((int(p.population), int(p.neuron), int(p.value)))
                 if p.last:
                     run.readouts.append(reading)
-                    reading = []
+                    reading, is_read = [], True
             if chip.exports and ctx.get(dut.readback.valid) and ready["readback"]:
                 word, offset = word | ctx.get(dut.readback.payload.data) << offset, offset + 32
                 if ctx.get(dut.readback.payload.last):
@@ -197,27 +213,30 @@ def compare(chip: ChipSpec, network: Network, x: np.ndarray, run: Run, *, result
                     if neuron < group.first + group.size:
                         wrong += [f"v of {group.population}[{neuron}] at t={t}: {row[lane]}, not {want[t, neuron]}"
                                   for t, row in enumerate(got) if row[lane] != want[t, neuron]]
-    expected: list[tuple[int, int, int]] = []
+    expected: list[tuple[int, int, int, int]] = []
     for number, output in enumerate(chip.outputs):
         if network.population(output.population).spikes:
-            t, n = np.nonzero(result.spikes[output.population][0])
-            expected += [(number, int(b), int(a)) for a, b in zip(t, n)]
+            spikes = result.spikes[output.population][0]
+            expected += [(number, int(n), int(t), int(spikes[t, n])) for t, n in np.argwhere(spikes)]
     missing, extra = Counter(expected) - Counter(run.spikes), Counter(run.spikes) - Counter(expected)
-    wrong += [f"{count} missing spike(s) (output, neuron, t) {which}" for which, count in sorted(missing.items())]
-    wrong += [f"{count} extra spike(s) (output, neuron, t) {which}" for which, count in sorted(extra.items())]
-    for (number, neuron, t), phase in zip(run.spikes, run.spike_phases) if lengths else ():
+    wrong += [f"{count} missing spike(s) (output, neuron, t, payload) {which}" for which, count in sorted(missing.items())]
+    wrong += [f"{count} extra spike(s) (output, neuron, t, payload) {which}" for which, count in sorted(extra.items())]
+    for (number, neuron, t, _), phase in zip(run.spikes, run.spike_phases) if lengths else ():
         if phase != chip.period * t + chip.outputs[number].level:
             wrong.append(f"spike of output {number}, neuron {neuron}, t={t} in phase {phase}")
     if reads is None:
         reads = [len(x)] * bool(run.readouts)
     if chip.n_readouts and len(run.readouts) != len(reads):
         wrong.append(f"{len(run.readouts)} readouts for {len(reads)} READ")
-    for got_words, n_steps in zip(run.readouts, reads):
-        read = (result if n_steps == len(x) else golden.run(network, x[None, :n_steps])).readouts
-        words = [(number, n, int(v)) for number, output in enumerate(chip.outputs) if output.readout is not Readout.NONE
-                 for n, v in enumerate(read[output.population][0])]
+    fired, potentials = ({name: a[0] for name, a in arrays.items()} for arrays in (result.spikes, result.potentials))
+    if len(run.answers) != len(run.readouts):
+        wrong.append(f"{len(run.answers)} answers for {len(run.readouts)} readouts")
+    for got_words, got_answer, n_steps in zip(run.readouts, run.answers, reads):
+        words = plain_readouts.words(chip, network, fired, potentials, n_steps)
         if got_words != words:
             wrong.append(f"readouts after {n_steps} timesteps {got_words}, not {words}")
+        if got_answer != plain_readouts.answer(chip, words):
+            wrong.append(f"answer after {n_steps} timesteps {got_answer}, not {plain_readouts.answer(chip, words)}")
     if lengths:
         predicted = [int(c) for c in cycles.predict(chip, network, result.spikes, x[None]).cycles[0]]
         if run.phases[:len(predicted)] != predicted:  # what follows READ makes more phases
@@ -233,9 +252,20 @@ def prove(network: Network, chip: ChipSpec, x: np.ndarray, **options: Any) -> Ru
     (run,) = play(chip, pack(chip, network), [*timesteps(chip, x), READ], **options)
     wrong = compare(chip, network, x, run, lengths=not options.get("stall"))
     wrong += ["no readouts"] if chip.n_readouts and not run.readouts else []
+    wrong += _differs_from_golden(network, chip, x, run) if run.readouts else []
     wrong += [] if len(run.phases) == chip.period * (len(x) - 1) + 1 + chip.levels else [f"{len(run.phases)} phases"]
     assert not wrong, f"{len(wrong)} differences: {'; '.join(wrong[:6])}\n{describe(network, chip, x)}"
     return run
+
+
+def _differs_from_golden(network: Network, chip: ChipSpec, x: np.ndarray, run: Run) -> list[str]:
+    """The same readouts and answer by the golden model, which accumulates them on its own."""
+    result, number = golden.run(network, x[None]), answering(chip)
+    assert number is not None and result.answers is not None and result.confidences is not None
+    words = [(k, n, int(v)) for k, o in enumerate(chip.outputs) if o.n_values for n, v in enumerate(result.readouts[o.population][0])]
+    answer = int(result.answers[0]), int(result.confidences[0])
+    return ([f"readouts {run.readouts[0]}, not {words}"] if run.readouts[0] != words else []) \
+        + ([f"answer {run.answers[0]}, not {answer}"] if run.answers[0] != answer else [])
 
 
 def describe(network: Network, chip: ChipSpec | None = None, x: np.ndarray | None = None, extra: Iterable[str] = ()) -> str:

@@ -78,6 +78,17 @@ def test_the_core_takes_at_most_1500_luts_and_no_latch(bench, case):
     assert area.luts * total(case, chip) <= LARGEST_PRODUCT
 
 
+@pytest.mark.slow
+def test_a_gated_tile_takes_at_most_2_2_plain_ones_and_shifts_take_no_multiplier(bench):
+    import models
+
+    area = {v.name: bench.xc7_area(models.tile_of(v)) for v in models.variants() if v.lanes == 16 and "shift" in v.name}
+    assert area["SpikGRU, alpha by a shift"].luts <= 2.2 * area["LIF, decay by a shift"].luts
+    for name, found in area.items():
+        # The product of a gate is the only one; a quarter of the lanes update.
+        assert (found.dsps, found.latches) == (4 if "SpikGRU" in name else 0, 0), name
+
+
 def test_the_count_of_latches_sees_one():
     sys.path.insert(0, str(BENCH))
     try:

@@ -1,6 +1,7 @@
 """The generated project: same bytes for the same network, complete, and awake at time 0."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -64,4 +65,36 @@ def test_manifest_describes_every_port_field_and_group(network):
     assert described["streams"]["control"]["fields"] == {"command": [0, 2, False], "count": [2, 16, False]}
     assert described["streams"]["readouts"]["fields"]["value"][2] is True
     assert [g["population"] for t in described["tiles"] for g in t["groups"]] == ["hid", "out"]
-    assert described["outputs"] == [{"population": "out", "size": 3, "index": 0, "readout": "max", "level": 2, "readout_bits": 14}]
+    assert described["outputs"] == [{"population": "out", "size": 3, "index": 0, "readout": "max", "level": 2, "readout_bits": 14, "values": 3,
+                                     "max_spikes": 1}]
+    assert described["answer"] == {"output": 0, "population": "out", "best": "largest", "widths": {"valid": 1, "index": 2, "confidence": 14}}
+
+
+def test_manifest_describes_votes_payloads_and_the_answer(network):
+    voters = Population(name="out", size=3, model=Model.IF, theta=5, max_spikes=6, readout=Readout.VOTE, classes=np.array([1, -1, 4]))
+    first = Population(name="first", size=1, model=Model.IF, theta=5, readout=Readout.FIRST)
+    onto = Projection(source="inp", target="first", weights=np.ones((1, 6), dtype=int))
+
+    def described(*populations):
+        projections = tuple(p for p in (*network.projections, onto) if p.target in {q.name for q in populations} and p.source != "hid")
+        whole = Network(name="net", populations=(network.populations[0], *populations),
+                        projections=(*projections, Projection(source="inp", target="out", weights=np.ones((3, 6), dtype=int))))
+        return manifest(plan(whole, lanes=4), whole)
+
+    votes = described(voters)
+    assert votes["outputs"] == [{"population": "out", "size": 3, "index": 0, "readout": "vote", "level": 1, "readout_bits": 16, "values": 5,
+                                 "max_spikes": 6, "classes": [1, -1, 4]}]
+    assert votes["streams"]["spikes"]["fields"]["payload"] == [18, 3, False]
+    assert votes["streams"]["readouts"]["fields"]["neuron"] == [0, 3, False]  # the class
+    assert votes["answer"] == {"output": 0, "population": "out", "best": "largest", "widths": {"valid": 1, "index": 3, "confidence": 16}}
+    assert described(voters, first)["answer"] == {"output": 1, "population": "first", "best": "smallest",
+                                                  "widths": {"valid": 1, "index": 1, "confidence": 16}}
+
+
+def test_a_chip_without_readouts_has_no_answer_and_no_payload_of_spikes(network):
+    inputs, hidden, _ = network.populations
+    silent = Network(name="net", populations=(inputs, replace(hidden, output=True)), projections=network.projections[:2])
+    chip = plan(silent, lanes=4)
+    described = manifest(chip, silent)
+    assert described["answer"] is None and "payload" not in described["streams"]["spikes"]["fields"]
+    assert "answer" not in chip_verilog(chip, pack(chip, silent))

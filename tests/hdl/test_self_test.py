@@ -22,12 +22,14 @@ from .harness import simulate
 from .output_port import make
 
 
-def network(payloads=(1, 1), words=4, readout=Readout.SUM):
+def network(payloads=(1, 1), words=4, readout=Readout.SUM, most=1):
+    """Inputs, a hidden population that is an output, and one with this readout; ``most`` is how often both may spike in a timestep."""
+    values = {"model": Model.LI} if readout in (Readout.SUM, Readout.MAX) else {"model": Model.LIF, "theta": 70, "max_spikes": most}
     rng = np.random.default_rng(5)
     return Network(name="net", populations=(
         Population(name="x", size=8, model=Model.INPUT, payload_min=payloads[0], payload_max=payloads[1]),
-        Population(name="h", size=10, model=Model.LIF, decay=Decay(shift_a=3), theta=25, v_bits=11, output=True),
-        Population(name="y", size=words, model=Model.LI, decay=Decay(shift_a=2), v_bits=12, readout=readout)),
+        Population(name="h", size=10, model=Model.LIF, decay=Decay(shift_a=3), theta=25, v_bits=11, output=True, max_spikes=most),
+        Population(name="y", size=words, decay=Decay(shift_a=2), v_bits=12, readout=readout, **values)),
         projections=(Projection(source="x", target="h", weights=rng.integers(-16, 32, (10, 8)), weight_bits=6),
                      Projection(source="h", target="y", weights=rng.integers(-16, 16, (words, 10)), weight_bits=5)))
 
@@ -36,8 +38,9 @@ def expected_signature(chip, net, x):
     result, words = golden.run(net, x[None], record=True), []
     for number, output in enumerate(chip.outputs):
         if output.population in result.spikes:
-            t, n = np.nonzero(result.spikes[output.population][0])
-            words.append(spike_words(np.full_like(n, number), n, t))
+            spikes = result.spikes[output.population][0]
+            t, n = np.nonzero(spikes)
+            words.append(spike_words(np.full_like(n, number), n, t, spikes[t, n]))
         if output.readout is not Readout.NONE:
             values = result.readouts[output.population][0]
             words.append(readout_words(np.full_like(values, number), np.arange(len(values)), values))
@@ -77,6 +80,18 @@ def test_a_right_chip_passes_again_and_again_and_names_the_winner(payloads):
     x = random_clip(net, 6, np.random.default_rng(1), 0.4)
     winner = int(golden.run(net, x[None]).answers[0])
     assert run(net, x) == [(1, 0, winner)] * 2
+
+
+@pytest.mark.parametrize("readout", [Readout.COUNT, Readout.FIRST])
+def test_the_winner_of_several_spikes_is_the_chip_s_answer_and_every_payload_counts(readout):
+    net = network(readout=readout, most=3)
+    x = random_clip(net, 6, np.random.default_rng(1), 0.5)
+    result = golden.run(net, x[None], record=True)
+    assert result.spikes["h"].max() == 3 and result.answers[0] > 0
+    assert run(net, x) == [(1, 0, int(result.answers[0]))] * 2
+    t, n = np.argwhere(result.spikes["h"][0] == 3)[0]
+    once, thrice = (signature(spike_words(0, [n], [t], payload)) for payload in (1, 3))
+    assert [v[:2] for v in run(net, x, expected=lambda right: (right - thrice + once) % (1 << 32))] == [(0, 1)] * 2
 
 
 def test_another_signature_fails_in_every_run():

@@ -53,7 +53,7 @@ def test_a_loop_over_several_layers_takes_as_many_phases_per_timestep(layers):
 def test_a_loop_with_a_longer_delay_keeps_its_events_apart(layers, back):
     network = chain(layers, seed=5, back=back)
     run = prove(network, plan(network, lanes=8), random_clip(network, back + 6, np.random.default_rng(2), 0.15))
-    assert any(t > back for _, _, t in run.spikes)
+    assert any(t > back for _, _, t, _ in run.spikes)
 
 
 @pytest.mark.parametrize("delay", [1, 7, 63])

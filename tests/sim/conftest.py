@@ -1,4 +1,4 @@
-"""Makes the modules beside this file, and strategies.py, one folder up, importable (pytest's importlib mode does not)."""
+"""Makes the modules beside this file, and strategies.py and float_models.py, one folder up, importable (pytest's importlib mode does not)."""
 
 import sys
 from pathlib import Path

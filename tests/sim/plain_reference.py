@@ -135,6 +135,7 @@ def _answer(p, values):
 def run_clip(network, x, potentials=None, currents=None):
     """One clip [T, C] as dictionaries: spikes, potentials and currents [T][size], readouts, events, sops, multiplied, saturations; answer.
 
+    ``rises`` and ``quiet`` [size] are the a and q of the end.
     ``potentials`` and ``currents`` [size], by population, are those to start from where it is not the reset.
     """
     sent = {p.name: [] for p in network.populations}  # payloads per timestep
@@ -161,8 +162,6 @@ def run_clip(network, x, potentials=None, currents=None):
             sums = {port: [0] * p.size for port in Port}
             for q in network.incoming(name):
                 arrived = sent[q.source][t - q.delay] if t >= q.delay else []
-                source = network.population(q.source)
-                large = source.max_spikes > 1 or any(k not in (-1, 0, 1) for k in range(source.payload_min, source.payload_max + 1))
                 for pre, payload in enumerate(arrived):
                     if payload:
                         out["events"][name] += 1
@@ -170,12 +169,14 @@ def run_clip(network, x, potentials=None, currents=None):
                             if q.kind is Kind.DENSE or q.weights[post, pre] != 0:
                                 sums[q.port][post] += payload * int(q.weights[post, pre]) * 2**q.shift
                                 out["sops"][name] += 1
-                                out["multiplied"][name] += large
+                                out["multiplied"][name] += payload not in (-1, 1)
             for k, neuron in enumerate(neurons[name]):
                 neuron.step(sums[Port.CURRENT][k], sums[Port.GATE][k], sums[Port.BLOCK][k])
             out["potentials"][name].append([neuron.v for neuron in neurons[name]])
             out["currents"][name].append([neuron.i for neuron in neurons[name]])
             sent[name].append([neuron.n for neuron in neurons[name]])
+    for what, name in (("rises", "a"), ("quiet", "q")):
+        out[what] = {population: [getattr(neuron, name) for neuron in group] for population, group in neurons.items()}
     out["saturations"] = {name: sum(neuron.saturations for neuron in group) for name, group in neurons.items()}
     read = [p for p in network.populations if p.readout is not Readout.NONE]
     out["readouts"] = {p.name: _readout(p, sent[p.name], out["potentials"][p.name]) for p in read}
@@ -185,14 +186,20 @@ def run_clip(network, x, potentials=None, currents=None):
 
 def compare(network, x, result, potentials=None, currents=None):
     """Assert that a recorded result equals the plain reference in everything it reports."""
+    assert_equal(network, result, [run_clip(network, clip, *({name: a[n] for name, a in (part or {}).items()} for part in (potentials, currents)))
+                                   for n, clip in enumerate(x)])
+
+
+def assert_equal(network, result, wanted):
+    """Assert that a recorded result is what :func:`run_clip` gave for its clips."""
     totals = dict.fromkeys(result.saturations, 0)
-    for n, clip in enumerate(x):
-        want = run_clip(network, clip, *({name: a[n] for name, a in (part or {}).items()} for part in (potentials, currents)))
+    for n, want in enumerate(wanted):
         for p in network.populations:
             if p.model is Model.INPUT:
                 assert result.counters[p.name].spikes[n] == np.count_nonzero(want["spikes"][p.name])
                 continue
-            shape = (len(clip), p.size)
+            n_steps = len(want["spikes"][p.name])
+            shape = (n_steps, p.size)
             np.testing.assert_array_equal(result.potentials[p.name][n], np.reshape(want["potentials"][p.name], shape))
             assert (p.name in result.currents) == p.has_current
             if p.has_current:
@@ -205,9 +212,12 @@ def compare(network, x, result, potentials=None, currents=None):
                 assert result.counters[p.name].spikes[n] == np.count_nonzero(spikes)
             if p.readout is not Readout.NONE:
                 np.testing.assert_array_equal(result.readouts[p.name][n], want["readouts"][p.name])
+            for what in ("rises", "quiet"):
+                if p.name in result.state.parts[what]:
+                    np.testing.assert_array_equal(result.state.parts[what][p.name][n], want[what][p.name])
             for what in ("events", "sops", "multiplied"):
                 assert getattr(result.counters[p.name], what)[n] == want[what][p.name]
-            assert result.counters[p.name].updates[n] == len(clip) * p.size
+            assert result.counters[p.name].updates[n] == n_steps * p.size
             totals[p.name] += want["saturations"][p.name]
         if want["answer"] is None:
             assert result.answers is None and result.confidences is None

@@ -12,7 +12,7 @@ from spikeloom.spec.network import Gain, Model, Network, Population, Port, Proje
 VALUES = (Model.LI, Model.CUBALI)
 
 
-def rich_network(model, reset=Reset.SUBTRACT, mode=Refractory.FIRE, rounding=Rounding.NEAREST):
+def rich_network(model, reset=Reset.SUBTRACT, mode=Refractory.FIRE, rounding=Rounding.NEAREST, **others_of_y):
     """Three inputs and five neurons of a model that have all it can have, with a loop; VALUES are driven by neurons that are read as well."""
     rng = np.random.default_rng(5)
     fires = model not in VALUES
@@ -33,8 +33,8 @@ def rich_network(model, reset=Reset.SUBTRACT, mode=Refractory.FIRE, rounding=Rou
         fields["max_spikes"] = 3
     if fires:
         fields |= {"refractory": 3, "refractory_mode": mode, "inhibition": 0 if mode is Refractory.INTEGRATE or model is Model.SPIKGRU else 1}
-    y = Population(name="y", size=5, model=model, **fields)
-    others = () if fires else (Population(name="h", size=5, model=Model.LIF, theta=9, reset=Reset.ZERO, readout=Readout.COUNT),)
+    y = Population(name="y", size=5, model=model, **fields | others_of_y)
+    hidden = () if fires else (Population(name="h", size=5, model=Model.LIF, theta=9, reset=Reset.ZERO, readout=Readout.COUNT),)
 
     def project(source, target, size, **more):
         return Projection(source=source, target=target, weights=rng.integers(-6, 12, (5, size)), **more)
@@ -47,7 +47,7 @@ def rich_network(model, reset=Reset.SUBTRACT, mode=Refractory.FIRE, rounding=Rou
         projections += [project("x", "y", 3, port=Port.GATE), project("y", "y", 5, delay=1, port=Port.GATE)]
     if y.inhibition:
         projections.append(project("y", "y", 5, delay=2, port=Port.BLOCK))
-    return Network(name="rich", populations=(Population(name="x", size=3, model=Model.INPUT, payload_min=-2, payload_max=3), *others, y),
+    return Network(name="rich", populations=(Population(name="x", size=3, model=Model.INPUT, payload_min=-2, payload_max=3), *hidden, y),
                    projections=tuple(projections))
 
 

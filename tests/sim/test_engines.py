@@ -58,9 +58,9 @@ def test_an_engine_sees_exactly_what_the_chip_does(play, scenario, tmp_path):
     assert report == ComparisonReport(
         clips=3, accuracy=1.0, spikes_compared=len(scenario.spikes), spikes_wrong=0, states_compared=180, states_wrong=0,
         cycles_predicted=int(scenario.phase_cycles.sum()), cycles_measured=int(scenario.phase_cycles.sum()), phases_wrong=0,
-        readouts_wrong=0, clips_flagged=0, sops=int(scenario.sops.sum()), lanes=2,
-        answers=tuple(np.argmax(scenario.readout_values, axis=1).tolist()), first_divergence="")
-    assert len(scenario.spikes) > 20
+        readouts_wrong=0, answers_wrong=0, clips_flagged=0, sops=int(scenario.sops.sum()), lanes=2,
+        answers=tuple(np.argmax(scenario.readout_values, axis=1).tolist()), confidences=tuple(scenario.answers[:, 2].tolist()), first_divergence="")
+    assert len(scenario.spikes) > 20 and set(scenario.spikes[:, 5].tolist()) == {1, 2} and scenario.answers[:, 2].max() > 0
 
 
 @needs_icarus
@@ -73,12 +73,18 @@ def test_both_engines_record_the_same(observed, scenario, tmp_path):
 
 DEFECTS = {
     "a wrong weight": (("6: weight = 2;", "6: weight = 3;"), "states_wrong", "membrane potential: expected"),
-    "a lost spike": (("mask <= fired;", "mask <= fired & 3'b011;"), "spikes_wrong", "neuron 2: expected a spike, got none"),
-    "a wrong timestep": (("assign spikes__payload = {timestep,", "assign spikes__payload = {timestep + 16'd1,"), "spikes_wrong", "spike"),
+    "a lost spike": (("mask <= {fired[2] != 0,", "mask <= {1'b0,"), "spikes_wrong", "neuron 2: expected a spike, got none"),
+    "a wrong timestep": (("assign spikes__payload = {fired[lane], timestep,", "assign spikes__payload = {fired[lane], timestep + 16'd1,"),
+                         "spikes_wrong", "spike"),
+    "a payload of 1 for 2": (("assign spikes__payload = {fired[lane],", "assign spikes__payload = {2'd1,"), "spikes_wrong",
+                             "expected a spike of payload 2, got payload 1 in phase"),
     "an idle cycle": (("wire settled = beat == 0", "reg late; always @(posedge clk) late <= mask != 0;\n  wire settled = !late && beat == 0"),
                       "phases_wrong", "clock cycles, got"),
     "a missing update": (("assign trace_0__valid = beat != 0;", "assign trace_0__valid = beat == 1;"), "states_wrong", "it was traced 0 times"),
     "a wrong count": (("count[i] + fired[i]", "count[i] + 1"), "readouts_wrong", "readout of population out, neuron 0: expected"),
+    "a wrong answer": (("assign answer__index = first ?", "assign answer__index = !first ?"), "answers_wrong", "answer: expected"),
+    "a wrong confidence": (("(left > right ?", "(left < right ?"), "answers_wrong", "confidence"),
+    "an answer that does not come": (("answered <= 1;", ""), "answers_wrong", "got none"),
     "no last word": (("number == 2, 1'b0", "1'b0, 1'b0"), "readouts_wrong", "`last`"),
     "an error flag": (("bad <= 0;", "bad <= 1;"), "clips_flagged", "error flags 0x1"),
 }
@@ -114,17 +120,20 @@ def test_a_chip_that_hangs_ends_with_what_it_was_waiting_for(play, scenario, lay
     assert "no end after" in report.first_divergence
 
 
-@pytest.mark.parametrize("name, change, count, words", [
-    ("potentials", lambda a: a.__setitem__((1, 4, 2), a[1, 4, 2] + 1), "states_wrong", "clip 1: timestep 4, population out, neuron 2"),
-    ("phase_cycles", lambda a: a.__setitem__((2, 9), 99), "phases_wrong", "clip 2: phase 9: expected 99 clock cycles"),
-    ("readout_values", lambda a: a.__setitem__((0, 1), 7777), "readouts_wrong", "clip 0: readout of population out, neuron 1: expected 7777"),
-    ("spikes", lambda a: a.__setitem__((3, 1), 19), "spikes_wrong", "spike"),
+@pytest.mark.parametrize("name, change, count, n_wrong, words", [
+    ("potentials", lambda a: a.__setitem__((1, 4, 2), a[1, 4, 2] + 1), "states_wrong", 1, "clip 1: timestep 4, population out, neuron 2"),
+    ("phase_cycles", lambda a: a.__setitem__((2, 9), 99), "phases_wrong", 1, "clip 2: phase 9: expected 99 clock cycles"),
+    ("readout_values", lambda a: a.__setitem__((0, 1), 7777), "readouts_wrong", 1, "clip 0: readout of population out, neuron 1: expected 7777"),
+    ("spikes", lambda a: a.__setitem__((3, 1), 19), "spikes_wrong", 2, "spike"),
+    ("spikes", lambda a: a.__setitem__((3, 5), 3 - a[3, 5]), "spikes_wrong", 2, "expected a spike of payload"),
+    ("answers", lambda a: a.__setitem__((1, 1), (a[1, 1] + 1) % 3), "answers_wrong", 1, "clip 1: answer: expected"),
+    ("answers", lambda a: a.__setitem__((2, 2), 4444), "answers_wrong", 1, ", confidence 4444, got"),
 ])
-def test_a_corrupted_expectation_is_a_difference(name, change, count, words, scenario, observed, layout):
+def test_a_corrupted_expectation_is_a_difference(name, change, count, n_wrong, words, scenario, observed, layout):
     wrong = getattr(scenario, name).copy()
     change(wrong)
     report = compared(layout, dataclasses.replace(scenario, **{name: wrong}), observed)
-    assert getattr(report, count) == (2 if name == "spikes" else 1)
+    assert getattr(report, count) == n_wrong
     assert words in report.first_divergence
 
 

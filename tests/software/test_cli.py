@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,12 +20,12 @@ from spikeloom.software.cli.main import main
 from spikeloom.software.results import BuildResult, CosimResult
 from spikeloom.spec.arithmetic import Decay
 from spikeloom.spec.errors import CapacityError, FileFormatError, MismatchError
-from spikeloom.spec.network import Model, Network, Population, Projection, Readout, Reset
+from spikeloom.spec.network import Gain, Kind, Model, Network, Population, Port, Projection, Readout, Refractory, Reset
 
 COSIM = CosimResult(clips=2, accuracy=0.5, spikes_compared=40, spikes_wrong=0, states_compared=1000, states_wrong=0,
                     cycles_predicted=500, cycles_measured=500, sops=8000, lanes=16)
 SIMULATION = SimpleNamespace(clips=3, accuracy=None, spikes_per_population={"input": 12.5, "hidden": 4.0}, sops=123456,
-                             clips_per_second=789.5, answers=np.zeros(3))
+                             clips_per_second=789.5, answers=np.zeros(3), confidence=6.5)
 
 
 @pytest.fixture
@@ -103,11 +104,34 @@ def test_info_shows_formats_and_sizes(replace, network, capsys) -> None:
         assert text in out
 
 
+def test_info_shows_what_the_other_models_have(replace, monkeypatch, capsys) -> None:
+    ones = np.ones((2, 2), dtype=np.int64)
+    network = Network(name="all", populations=(
+        Population(name="x", size=2, model=Model.INPUT),
+        Population(name="c", size=2, model=Model.CUBALIF, decay=Decay(factor=12, fraction_bits=4), beta=[4, 12], current_decay=Decay(shift_a=2),
+                   i_bits=9, gain=Gain.COMPLEMENT, max_spikes=4, refractory=3, refractory_mode=Refractory.INTEGRATE, v_floor=-8, v_init=[1, 2]),
+        Population(name="g", size=2, model=Model.SPIKGRU, gate_table=[0, 128, 200, 255], gate_shift=3, gate_bias=[-2, 5]),
+        Population(name="a", size=2, model=Model.ALIF, jump=7, a_bits=10, adaptation_decay=Decay(shift_a=1), inhibition=2, readout=Readout.VOTE,
+                   classes=[1, 0])),
+        projections=(Projection(source="x", target="c", weights=ones, codebook=(-3, 0, 1)),
+                     Projection(source="c", target="g", weights=ones, kind=Kind.SPARSE),
+                     Projection(source="c", target="g", weights=ones, port=Port.GATE), Projection(source="g", target="a", weights=ones)))
+    monkeypatch.setattr(api, "load", lambda path: network)
+    assert main(["info", "net.npz"]) == 0
+    out = re.sub(" +", " ", capsys.readouterr().out)
+    for text in ("c cubalif 2 16 0.25..0.75", "c synaptic current 9 bits, decay 0.75, gain complement", "c spikes per timestep up to 4",
+                 "c refractory 3 timesteps, mode integrate", "c lower clip of v -8", "c v after a reset 1..2", "g spikgru 2 16 gate",
+                 "g synaptic current 16 bits, decay 1\n", "g gate 4 entries of 0..255, shift 3, bias -2..5",
+                 "a rise of the threshold 10 bits, decay 0.5, jump 7", "a inhibition 2 timesteps", "a classes of the vote 2",
+                 "x -> c i dense 4 2 -3 0 1", "c -> g i sparse 4 8 -", "c -> g z dense"):
+        assert text in out, out
+
+
 def test_simulate_prints_exactly_the_json_of_the_issue(replace, capsys) -> None:
     simulate = replace("simulate", SIMULATION)
     assert main(["simulate", "net.npz", "--input", "clips.npz", "--limit", "3", "--json"]) == 0
     out, err = capsys.readouterr()
-    assert json.loads(out) == {"clips": 3, "accuracy": None, "sops": 123456,
+    assert json.loads(out) == {"clips": 3, "accuracy": None, "confidence": 6.5, "sops": 123456,
                                "spikes_per_population": {"input": 12.5, "hidden": 4.0}, "clips_per_second": 789.5}
     assert err == ""
     assert simulate.args[1] == Path("clips.npz")
@@ -118,7 +142,13 @@ def test_simulate_tells_people_that_there_are_no_labels(replace, capsys) -> None
     replace("simulate", SIMULATION)
     assert main(["simulate", "net.npz", "--input", "clips.npz"]) == 0
     out = capsys.readouterr().out
-    assert "no labels" in out and "123,456" in out and "hidden" in out
+    assert "no labels" in out and "123,456" in out and "hidden" in out and "6.5 above the second" in out
+
+
+def test_simulate_without_a_readout_has_no_confidence(replace, capsys) -> None:
+    replace("simulate", SimpleNamespace(**vars(SIMULATION) | {"confidence": None}))
+    assert main(["simulate", "net.npz", "--input", "clips.npz"]) == 0
+    assert "no readout" in capsys.readouterr().out
 
 
 def test_build_hands_on_its_options_and_writes_the_folder(replace, tmp_path, capsys) -> None:
@@ -154,7 +184,7 @@ def test_cosim_prints_exactly_the_json_of_the_issue(replace, capsys) -> None:
     assert main(["cosim", "out", "--input", "clips.npz", "--limit", "2", "--engine", "compiled", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
         "clips": 2, "accuracy": 0.5, "spikes_compared": 40, "spikes_wrong": 0, "states_compared": 1000, "states_wrong": 0,
-        "cycles_predicted": 500, "cycles_measured": 500, "sops": 8000, "lanes": 16}
+        "cycles_predicted": 500, "cycles_measured": 500, "sops": 8000, "lanes": 16, "words": [], "confidences": []}
     assert cosim.args == (Path("out"), Path("clips.npz"))
     assert cosim.options == {"limit": 2, "engine": "compiled"}
 
@@ -181,6 +211,19 @@ def test_cosim_that_finds_equality_says_so(replace, capsys) -> None:
     out = capsys.readouterr().out
     assert "The Verilog equals the golden model and the cycle model." in out
     assert "50.00%" in out and "1.000" in out
+
+
+def test_cosim_shows_the_answers_of_the_hardware_and_its_confidence(replace, capsys) -> None:
+    known = {**COSIM.__dict__, "words": tuple("abcdefghi")}
+    replace("cosim", CosimResult(**known))
+    main(["cosim", "out", "--input", "clips.npz"])
+    assert "answers of the hardware   a, b, c, d, e, f, g, h, ...\n" in capsys.readouterr().out
+    replace("cosim", CosimResult(**{**known, "words": ("yes", "no"), "confidences": (1234, 0)}))
+    main(["cosim", "out", "--input", "clips.npz"])
+    assert "answers of the hardware (confidence)  yes (1,234), no (0)\n" in capsys.readouterr().out
+    main(["cosim", "out", "--input", "clips.npz", "--json"])
+    out = json.loads(capsys.readouterr().out)
+    assert (out["words"], out["confidences"]) == (["yes", "no"], [1234, 0])
 
 
 def test_boards_lists_names_and_descriptions(replace, capsys) -> None:

@@ -1,0 +1,30 @@
+"""Sparse storage: the existing synapses of an axon, spread over the lanes of their neurons."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..spec.network import Network
+from ..spec.tile import SPARSE, SparseSpec
+from .lists import projections_of
+from .partition import Slice
+from .updates import extra_shift
+
+__all__ = ["sparse_spec", "sparse_synapses"]
+
+
+def sparse_synapses(network: Network, population: str, first: int, size: int) -> np.ndarray:
+    """``[axons, size], int64``: stored weights of a slice's sparse axons, in the order of the network's projections; 0 where there is no synapse."""
+    blocks = [p.weights[first:first + size].T.astype(np.int64) << extra_shift(network, p) for p in projections_of(network, population, SPARSE)]
+    return np.concatenate(blocks) if blocks else np.zeros((0, size), dtype=np.int64)
+
+
+def sparse_spec(network: Network, s: Slice, lanes: int) -> SparseSpec | None:
+    """What a slice's sparse axons take on a tile of so many lanes; None if it has none."""
+    projections = projections_of(network, s.population, SPARSE)
+    if not projections:
+        return None
+    exists = sparse_synapses(network, s.population, s.first, s.size) != 0
+    padded = np.pad(exists, ((0, 0), (0, -s.size % lanes))).reshape(len(exists), -1, lanes)
+    return SparseSpec(words=tuple(padded.sum(axis=1).max(axis=1).tolist()), synapses=tuple(exists.sum(axis=1).tolist()),
+                      weight_bits=max((8 if p.codebook is not None else p.weight_bits) + extra_shift(network, p) for p in projections))
