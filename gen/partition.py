@@ -1,7 +1,7 @@
 """First pass: which neurons go to which tile.
 
 A population that is larger than a tile is cut into slices of nearly equal size, whole rows of P neurons where possible;
-small populations may share a tile. The result says nothing yet about where on the chip a tile is.
+small populations may share a tile, and populations that share their weights do. The result says nothing yet about where on the chip a tile is.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from ..spec.errors import CapacityError
 from ..spec.network import Model, Network
 from ..spec.update import UpdateSpec
+from .lists import list_axons
+from .matrices import matrices_of
 from .updates import update_of
 
 __all__ = ["DEFAULT_LANES", "Partition", "Slice", "TileLimits", "TilePart", "axons_of", "partition"]
@@ -103,13 +105,43 @@ def _least_slices(network: Network, name: str, unit: int, limits: TileLimits) ->
 
 
 def _use(network: Network, slices: Sequence[Slice], unit: int) -> tuple[int, int, int]:
-    """Neurons, axons and weight words that slices take on one tile of ``unit`` lanes."""
-    axons = [axons_of(network, s.population) for s in slices]
-    return sum(s.size for s in slices), sum(axons), sum(_ceil(s.size, unit) * a for s, a in zip(slices, axons))
+    """Neurons, axons and weight words that slices take on one tile of ``unit`` lanes; weights that are shared take their words once."""
+    words, stored = 0, set()
+    for s in slices:
+        main, *others = list_axons(network, s.population)
+        words += _ceil(s.size, unit) * sum(others)
+        shared = _shared_key(network, s)
+        if shared is None or shared not in stored:
+            words += _ceil(s.size, unit) * main
+            stored.add(shared)
+    return sum(s.size for s in slices), sum(axons_of(network, s.population) for s in slices), words
+
+
+def _shared_key(network: Network, s: Slice) -> tuple | None:
+    """What is equal for slices that read the same weights; None for one whose weights are its own."""
+    matrices = matrices_of(network, s.population)
+    return None if matrices is None else (s.first, s.size, matrices)
+
+
+def _gathered(network: Network, slices: Sequence[Slice], unit: int, limits: TileLimits) -> list[list[Slice]]:
+    """A tile for each slice, but one for slices that read the same weights, as many as fit: what they share is then stored once."""
+    available = (limits.neurons, limits.axons, limits.weight_words)
+    parts: list[list[Slice]] = []
+    alike: dict[tuple, list[list[Slice]]] = {}
+    for s in slices:
+        key = _shared_key(network, s)
+        same = [] if key is None else alike.setdefault(key, [])
+        room = next((part for part in same if all(n <= limit for n, limit in zip(_use(network, [*part, s], unit), available))), None)
+        if room is None:
+            room = []
+            parts.append(room)
+            same.append(room)
+        room.append(s)
+    return parts
 
 
 def _share(network: Network, slices: Sequence[Slice], tiles: int, unit: int, limits: TileLimits) -> list[list[Slice]]:
-    """Spread slices over fewer tiles: most work first, onto the least busy tile, or one of the same update if about as busy."""
+    """Spread slices over fewer tiles: most work first, onto the least busy tile, or one of the same weights or update if about as busy."""
     available = (limits.neurons, limits.axons, limits.weight_words)
 
     def work(s: Slice) -> int:
@@ -129,7 +161,9 @@ def _share(network: Network, slices: Sequence[Slice], tiles: int, unit: int, lim
         loads = {id(t): sum(map(work, t)) + work(s) for t in room}
         least = min(loads.values())
         near = [t for t in room if not t and loads[id(t)] == least] or [t for t in room if loads[id(t)] <= SHARE_SLACK * least]
-        min(near, key=lambda t: (all(update(o) != update(s) for o in t), loads[id(t)])).append(s)
+        key = _shared_key(network, s)
+        min(near, key=lambda t: (key is None or all(_shared_key(network, o) != key for o in t), all(update(o) != update(s) for o in t),
+                                 loads[id(t)])).append(s)
     return shared
 
 
@@ -168,7 +202,9 @@ def partition(network: Network, *, lanes: int | Sequence[int] | None = None, upd
     ----------
     lanes : P, or one per tile (then taken as it is); default 16, and never more than the largest slice of a tile.
     update_lanes : U, or one per tile; default the largest power of two that divides P and is at most P / 4.
-    tiles : number of tiles; default one per population that is not an input, and more only for populations larger than a tile.
+    tiles : number of tiles. Default: one per population that is not an input, more for populations larger than a tile, and one for all populations
+        that share their weights (:func:`~spikeloom.gen.matrices.matrices_of`), if it has room for them: the weights are then stored once, and the
+        populations take turns. A number wins over that: so many tiles, with about the same work each.
     limits : the largest tile.
 
     Raises
@@ -191,7 +227,7 @@ def partition(network: Network, *, lanes: int | Sequence[int] | None = None, upd
         busiest = max((n for n in names if counts[n] < sizes[n]), key=lambda n: sizes[n] * axons_of(network, n) / counts[n])
         counts[busiest] += 1
     slices = [s for name in names for s in _cut(name, sizes[name], counts[name], unit)]
-    parts = [[s] for s in slices]
+    parts = _gathered(network, slices, unit, limits) if tiles is None else [[s] for s in slices]
     if tiles is not None and tiles < len(slices):
         parts = [sorted(part, key=slices.index) for part in _share(network, slices, tiles, unit, limits)]
         parts.sort(key=lambda part: slices.index(part[0]))

@@ -239,22 +239,23 @@ class Tile(wiring.Component):
         scatter = self._scatter
         for g in range(len(tile.groups)):
             counters = self.counters[g]
-            if scatter is not None:  # its words are those of the group that is walked, and done before its rows are
-                sparse_work = [(walker.fetch & (walker.group == g), counters.events, 1),
-                               (scatter.worked & (walker.group == g), counters.sops, scatter.synapses),
-                               (scatter.multiplied & (walker.group == g), counters.multiplied, scatter.synapses)]
-                for when, counter, amount in sparse_work:
-                    with m.If(when):
-                        m.d.sync += counter.eq(counter + amount)
-            additions = [
-                (walker.valid & walker.first_row & (walker.group == g), counters.events, 1),
-                (walker.valid & (walker.group == g), counters.sops, neurons),
-                (multiplies & (known.at("group", 2) == g), counters.multiplied, known.at("neurons", 2)),
-                (self.trace.valid & (update.done_group == g), counters.updates, population(update.done_exists)),
-                (self.trace.valid & (update.done_group == g), counters.spikes, population(update.spikes)),
-            ]
-            for when, counter, amount in additions:
+            additions = {
+                "events": [(walker.valid & walker.first_row & (walker.group == g), 1)],
+                "sops": [(walker.valid & (walker.group == g), neurons)],
+                "multiplied": [(multiplies & (known.at("group", 2) == g), known.at("neurons", 2))],
+                "updates": [(self.trace.valid & (update.done_group == g), population(update.done_exists))],
+                "spikes": [(self.trace.valid & (update.done_group == g), population(update.spikes))],
+            }
+            if scatter is not None:  # a word is known two cycles after its own, when the rows, or another group's, may have begun
+                words_here = known.at("group", 2) == g
+                additions["events"].append((walker.fetch & (walker.group == g), 1))
+                additions["sops"].append((scatter.worked & words_here, scatter.synapses))
+                additions["multiplied"].append((scatter.multiplied & words_here, scatter.synapses))
+            for name, parts in additions.items():
+                counter, amount = counters[name], parts[0][1]
+                if len(parts) > 1:
+                    amount = sum(Mux(when, part, 0) for when, part in parts)
                 with m.If(self.start & self.clear):
                     m.d.sync += counter.eq(0)
-                with m.Elif(when):
+                with m.Elif(Cat(when for when, _ in parts).any()):
                     m.d.sync += counter.eq(counter + amount)

@@ -26,7 +26,7 @@ from spikeloom.spec.network import Model, Network
 from . import plain_readouts
 from .host_items import READ, Item, timesteps
 
-__all__ = ["Run", "compare", "describe", "play", "prove"]
+__all__ = ["Run", "compare", "counters_differ", "describe", "play", "prove"]
 
 
 @dataclass
@@ -253,6 +253,7 @@ def prove(network: Network, chip: ChipSpec, x: np.ndarray, **options: Any) -> Ru
     wrong = compare(chip, network, x, run, lengths=not options.get("stall"))
     wrong += ["no readouts"] if chip.n_readouts and not run.readouts else []
     wrong += _differs_from_golden(network, chip, x, run) if run.readouts else []
+    wrong += counters_differ(network, chip, x, run) if chip.counters else []
     wrong += [] if len(run.phases) == chip.period * (len(x) - 1) + 1 + chip.levels else [f"{len(run.phases)} phases"]
     assert not wrong, f"{len(wrong)} differences: {'; '.join(wrong[:6])}\n{describe(network, chip, x)}"
     return run
@@ -268,6 +269,24 @@ def _differs_from_golden(network: Network, chip: ChipSpec, x: np.ndarray, run: R
         + ([f"answer {run.answers[0]}, not {answer}"] if run.answers[0] != answer else [])
 
 
+def counters_differ(network: Network, chip: ChipSpec, x: np.ndarray, run: Run) -> list[str]:
+    """Counters of a run that differ from the golden model's for the same clip. An event reaches each slice of a population; all else adds up."""
+    wanted, wrong = golden.run(network, x[None]).counters, []
+    total: dict[tuple[str, str], int] = Counter()
+    for tile, groups in zip(chip.tiles, run.counters, strict=True):
+        for group, counted in zip(tile.groups, groups, strict=True):
+            events = int(wanted[group.population].events[0])
+            if counted["events"] != events:
+                wrong.append(f"{group.population} from {group.first}: {counted['events']} events, not {events}")
+            for name in ("sops", "multiplied", "updates", "spikes"):
+                total[group.population, name] += counted[name]
+    for (population, name), got in total.items():
+        sends = name if name != "spikes" or network.population(population).spikes else "updates"  # what is read sends a value in each timestep
+        want = int(getattr(wanted[population], sends)[0])
+        wrong += [f"{population}: {got} {name}, not {want}"] if got != want else []
+    return wrong
+
+
 def describe(network: Network, chip: ChipSpec | None = None, x: np.ndarray | None = None, extra: Iterable[str] = ()) -> str:
     """A network in words, complete enough to build it again if it is small."""
     lines = [f"network {network.digest[:12]}:"]
@@ -279,7 +298,8 @@ def describe(network: Network, chip: ChipSpec | None = None, x: np.ndarray | Non
                          f"guard={p.guard_bits}, v_init={p.v_init}, readout={p.readout.value}, output={p.output}, "
                          f"theta={np.asarray(p.theta).tolist()}, bias={np.asarray(p.bias).tolist()}")
     for q in network.projections:
-        lines.append(f"  {q.source} -> {q.target}: delay={q.delay}, shift={q.shift}, {q.weight_bits} bits, weights={q.weights.tolist()}")
+        lines.append(f"  {q.source} -> {q.target}: delay={q.delay}, shift={q.shift}, {q.weight_bits} bits, port {q.port.value}, {q.kind.value}, "
+                     f"codebook={q.codebook}, matrix={q.matrix!r}, weights={q.weights.tolist()}")
     if chip is not None:
         lines.append(f"  chip: period={chip.period}, fabric={chip.fabric.kind}, writable={chip.writable}, flit={chip.flit}")
         for number, tile in enumerate(chip.tiles):
