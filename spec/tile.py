@@ -184,7 +184,7 @@ class TileSpec:
     def pointer_bits(self) -> tuple[int, int]:
         """Widths of a pointer's fields: first word, number of words."""
         most = max((max(g.sparse.words, default=0) for g in self.groups if g.sparse), default=0)
-        return bits_unsigned(max(self.sparse_depth - 1, 0)), bits_unsigned(most)
+        return bits_unsigned(max(self.sparse_depth - 1, 0)), max(1, bits_unsigned(most))  # a memory has bits, even if no synapse exists
 
     def weight_base(self, number: int) -> int:
         """Address of the first weight word of a list; the word of (row, axon) follows at row * axons + axon."""
