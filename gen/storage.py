@@ -17,7 +17,10 @@ from .plan import sum_bounds
 from .slices import Slice
 from .tile_bits import TileBits, tile_bits
 
-__all__ = ["StorageChoice", "choose_storage", "storage_of"]
+__all__ = ["STORAGES", "StorageChoice", "choose_storage", "storage_of"]
+
+STORAGES = ("auto", "dense", "as-given")
+ANY_WORDS = TileLimits(weight_words=1 << 62)  # the way that is not taken need not fit: neither does all dense, where sparse does
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,19 +55,31 @@ class StorageChoice:
 
 
 def choose_storage(network: Network, *, lanes: int | Sequence[int] | None = None, tiles: int | None = None,
-                   limits: TileLimits | None = None) -> tuple[Network, tuple[StorageChoice, ...]]:
-    """The network with the kind of each projection at port ``i`` that takes the fewest bits, and what each takes; options as of the plan.
+                   storage: str = "auto") -> tuple[Network, tuple[StorageChoice, ...]]:
+    """The network with the kind of each projection at port ``i`` that takes the fewest bits, and what each takes; lanes and tiles as of the plan.
 
     What decides is the memory of all tiles: weights at the width of their tile's widest list, rows and weights of sparse synapses, pointers, and
     the accumulators that a tile has for its sparse axons. So a projection whose own bits are about equal stays dense, and one beside wider
     weights may be sparse above its break-even. Projections that share a matrix have one kind.
 
-    Starting from all dense, each is made sparse, or dense again, while that saves bits, what saves most first.
+    Starting from all dense, each is made sparse, or dense again, while that saves bits, what saves most first. ``storage`` is ``"auto"``, or
+    ``"dense"`` for all dense, or ``"as-given"`` to change nothing.
     """
-    meter = _Meter(lanes, tiles, limits)
-    best = _with(network, [Kind.DENSE] * len(network.projections))
+    if storage not in STORAGES:
+        raise ValueError(f"Storage must be one of {', '.join(STORAGES)}, not {storage!r}")
+    meter = _Meter(lanes, tiles)
+    best = network if storage == "as-given" else _with(network, [Kind.DENSE] * len(network.projections))
+    if storage == "auto":
+        best = _smallest(best, meter)
+    if all(p.kind is q.kind for p, q in zip(network.projections, best.projections)):
+        best = network
+    return best, storage_of(best, lanes=lanes, tiles=tiles)
+
+
+def _smallest(best: Network, meter: _Meter) -> Network:
+    """The network whose kinds no single change would make smaller."""
     bits = meter.total(best)
-    groups, before = _candidates(network), bits + 1
+    groups, before = _candidates(best), bits + 1
     while bits < before:
         before = bits
         gains = {group: bits - meter.total(_flipped(best, group)) for group in groups}
@@ -73,15 +88,12 @@ def choose_storage(network: Network, *, lanes: int | Sequence[int] | None = None
             changed = meter.total(other)  # once more: it depends on what was changed before it
             if changed < bits:
                 best, bits = other, changed
-    if all(p.kind is q.kind for p, q in zip(network.projections, best.projections)):
-        best = network
-    return best, storage_of(best, lanes=lanes, tiles=tiles, limits=limits)
+    return best
 
 
-def storage_of(network: Network, *, lanes: int | Sequence[int] | None = None, tiles: int | None = None,
-               limits: TileLimits | None = None) -> tuple[StorageChoice, ...]:
+def storage_of(network: Network, *, lanes: int | Sequence[int] | None = None, tiles: int | None = None) -> tuple[StorageChoice, ...]:
     """How the projections of a network are stored as they are, and what each would take stored the other way; in the network's order."""
-    meter = _Meter(lanes, tiles, limits)
+    meter = _Meter(lanes, tiles)
     held = meter.tiles(network)
     other: dict[int, list[TileBits]] = {}
     for group in _candidates(network):
@@ -101,13 +113,13 @@ def storage_of(network: Network, *, lanes: int | Sequence[int] | None = None, ti
 class _Meter:
     """Measures networks that differ in the kinds of their projections."""
 
-    def __init__(self, lanes: int | Sequence[int] | None, tiles: int | None, limits: TileLimits | None) -> None:
-        self._lanes, self._tiles, self._limits = lanes, tiles, limits
+    def __init__(self, lanes: int | Sequence[int] | None, tiles: int | None) -> None:
+        self._lanes, self._tiles = lanes, tiles
         self._accumulators: dict[tuple[Slice, ...], int] = {}  # their width is the same, whatever the kinds
 
     def tiles(self, network: Network) -> list[TileBits]:
         """What each tile of the plan takes."""
-        parts = partition(network, lanes=self._lanes, tiles=self._tiles, limits=self._limits).tiles
+        parts = partition(network, lanes=self._lanes, tiles=self._tiles, limits=ANY_WORDS).tiles
         return [tile_bits(network, part, self._accumulator_bits(network, part.slices)) for part in parts]
 
     def total(self, network: Network) -> int:
