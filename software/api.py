@@ -95,7 +95,7 @@ def energy(network: Network, clips: Clips | Source, *, constants: str = "65nm", 
 
 
 def compile(network: Network, folder: Source, *, board: str = "generic", lanes: int | None = None, tiles: int | None = None,
-            fabric: str = "auto", bitstream: bool = False, progress: OnProgress | None = None) -> BuildResult:
+            fabric: str = "auto", storage: str = "auto", bitstream: bool = False, progress: OnProgress | None = None) -> BuildResult:
     """Generates the chip of a network into a folder, and with ``bitstream`` takes it through the board's tools.
 
     Parameters
@@ -104,10 +104,13 @@ def compile(network: Network, folder: Source, *, board: str = "generic", lanes: 
     board : name of a board, see :func:`boards`.
     lanes, tiles : synapses per clock of a tile, and number of tiles; None lets the generator choose.
     fabric : ``"star"``, ``"mesh"`` or ``"auto"``.
+    storage : ``"auto"`` stores each projection dense or sparse, by what takes fewer bits; ``"dense"`` all dense; ``"as-given"`` as the network
+        says. The project's network is the one that is stored so; it computes the same. Dense weights can be replaced by any others later, over the
+        configuration port; sparse ones by those of a network with as many synapses per axon and lane.
     """
     from .flow import build
 
-    return build(network, Path(folder), board=board, lanes=lanes, tiles=tiles, fabric=fabric, bitstream=bitstream,
+    return build(network, Path(folder), board=board, lanes=lanes, tiles=tiles, fabric=fabric, storage=storage, bitstream=bitstream,
                  progress=progress)
 
 
