@@ -123,7 +123,10 @@ def _sparse_weights(tile: TileSpec, index: int, image: TileImage, where: str) ->
     for axon in range(len(weights)):
         first, count = pointers[tile.pointer_base(index) + axon]
         _require(count == group.sparse.words[axon], f"{where}: axon {axon} has {count} sparse words, and {group.sparse.words[axon]} are planned")
+        _require(first + count <= len(words), f"{where}: axon {axon} has words {first} to {first + count - 1}, and there are {len(words)}")
         for word in words[first:first + count].reshape(count, tile.lanes, 2):
+            row = word[:, 0].max()
+            _require(row < tile.rows(index), f"{where}: axon {axon} has a weight in row {row}, and there are {tile.rows(index)} rows")
             np.add.at(weights[axon], word[:, 0] * tile.lanes + np.arange(tile.lanes), word[:, 1])
         synapses = int(np.count_nonzero(weights[axon]))
         _require(synapses == group.sparse.synapses[axon], f"{where}: axon {axon} has {synapses} synapses, not {group.sparse.synapses[axon]}")
