@@ -145,7 +145,7 @@ def test_delays_of_63_timesteps(mapping):
     network = Network(name="late", populations=(X, a), projections=(fully(X, a, 1, delay=63), fully(a, a, 2, delay=63)))
     x = random_clip(network, 140, np.random.default_rng(7), 0.2)
     run = proven(network, mapping, x)
-    fired = {t for _, _, t in run.spikes}
+    fired = {t for _, _, t, _ in run.spikes}
     assert min(fired) >= 63 and max(fired) >= 126
 
 

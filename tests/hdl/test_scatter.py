@@ -6,10 +6,10 @@ import pytest
 
 from spikeloom.hdl.scatter import Scatter, sparse_word_layout
 from spikeloom.spec.arithmetic import bits_signed
-from spikeloom.spec.tile import SPARSE, SparseSpec
+from spikeloom.spec.tile import SPARSE
 
 from .harness import simulate
-from .small_tiles import group, small_tile
+from .small_tiles import group, small_tile, sparse_memories, sparse_of, sparse_words
 
 PAYLOADS = {"unit": (1, 1), "sign": (-1, 1), "negative": (-1, -1), "graded": (-6, 5), "wide": (-256, 255)}
 WEIGHT_BITS = 5
@@ -23,30 +23,21 @@ class Case:
         rng, low = random.Random(seed), -(1 << WEIGHT_BITS - 1)
         self.synapses = [[{n: rng.choice((low, -1, 1, -low - 1)) for n in rng.sample(range(size), fan_out)} for fan_out in fan_outs]
                          for size, fan_outs in groups]
-        # Per axon its words: the synapses of a lane, by ascending row, in one word after the other.
-        self.words = [[self._words(axon, lanes) for axon in listed] for listed in self.synapses]
-        specs = [SparseSpec(words=tuple(len(w) for w in words), synapses=tuple(len(a) for a in listed), weight_bits=WEIGHT_BITS)
-                 for words, listed in zip(self.words, self.synapses)]
+        specs = [sparse_of(listed, lanes, WEIGHT_BITS) for listed in self.synapses]
         largest = max(abs(p) for p in PAYLOADS[kind]) * -low * max(len(listed) for listed in self.synapses)
         self.tile = small_tile([group(size, 2, sparse=spec if spec.words else None) for (size, _), spec in zip(groups, specs)], lanes=lanes,
                                payload_min=PAYLOADS[kind][0], payload_max=PAYLOADS[kind][1], weight_bits=WEIGHT_BITS,
                                accumulator_bits=bits_signed(-largest, largest))
         self.payloads = [p for p in range(PAYLOADS[kind][0], PAYLOADS[kind][1] + 1) if p]
 
-    @staticmethod
-    def _words(axon, lanes):
-        by_lane = [[(n // lanes, weight) for n, weight in sorted(axon.items()) if n % lanes == lane] for lane in range(lanes)]
-        return [[listed[k] if k < len(listed) else (0, 0) for listed in by_lane] for k in range(max(map(len, by_lane)))]
+    @property
+    def words(self):
+        """Per group and axon its words."""
+        return [[sparse_words(axon, self.tile.lanes) for axon in listed] for listed in self.synapses]
 
     def memories(self):
-        """Contents of both memories, packed by hand: row below weight, lane 0 lowest; first word below number of words."""
-        row_bits, sparse, pointers = self.tile.row_bits, [], []
-        for axon in (axon for words in self.words for axon in words):
-            pointers.append(len(sparse) | len(axon) << self.tile.pointer_bits[0])
-            for word in axon:
-                fields = [row | (weight & (1 << WEIGHT_BITS) - 1) << row_bits for row, weight in word]
-                sparse.append(sum(field << lane * (row_bits + WEIGHT_BITS) for lane, field in enumerate(fields)))
-        return sparse, pointers
+        """Contents of both memories."""
+        return sparse_memories(self.tile, [axon for listed in self.synapses for axon in listed])
 
     def sums(self, g, events):
         """``[row][lane]``: what a list of events of a group leaves."""
@@ -64,7 +55,7 @@ def play(case, lists, gaps=0.0, seed=1, memories=None, write=False, late=0):
     Checks room, the cycle of ``scattered`` and all sums; ``late`` is added to what is expected of ``scattered``. Returns what the counters'
     outputs showed per list, (words, synapses, multiplied), and the cycle of each list's last word from its first cycle on.
     """
-    tile, rng = case.tile, random.Random(seed)
+    tile, rng, axon_words = case.tile, random.Random(seed), case.words
     sparse, pointers = memories or case.memories()
     dut = Scatter(tile, *(([], []) if write else (sparse, pointers)))
     counted, lengths = [[0, 0, 0] for _ in lists], []
@@ -120,7 +111,7 @@ def play(case, lists, gaps=0.0, seed=1, memories=None, write=False, late=0):
                 ctx.set(dut.fetch, fetch)
                 event = events[asked] if fetch else None
                 if fetch:
-                    words = len(case.words[g][event[0]])
+                    words = len(axon_words[g][event[0]])
                     first = max(free, cycle + 3)
                     free = first + max(words, 1)
                     ends.append(free - 1)
@@ -187,8 +178,7 @@ def test_a_list_takes_three_cycles_and_those_of_its_words_and_an_axon_without_an
     case = Case("unit", [(12, fan_outs)])  # 4 lanes: neurons 0..3 are in row 0, so 4 synapses can take a word or more
     for axon, fan_out in enumerate(fan_outs):
         case.synapses[0][axon] = {n: 3 for n in range(fan_out)}
-    case.words = [[case._words(axon, 4) for axon in case.synapses[0]]]
-    case.tile = small_tile([group(12, 2, sparse=SparseSpec(words=tuple(map(len, case.words[0])), synapses=fan_outs, weight_bits=WEIGHT_BITS))])
+    case.tile = small_tile([group(12, 2, sparse=sparse_of(case.synapses[0], 4, WEIGHT_BITS))])
     _, lengths = play(case, [(0, [(axon, 1) for axon in range(len(fan_outs))])] * 2)
     assert lengths == [cycles] * 2
 
