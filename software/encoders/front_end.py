@@ -69,7 +69,7 @@ def front_end(config: Any) -> FrontEnd:
     if kind == "log_mel":
         return _KeywordLogMel(config)
     parts = {k: v for k, v in config.items() if k not in ("features", "normalise")}
-    encoder = build(_ENCODERS[kind], parts, f"Front end of kind {kind}")
+    encoder: Any = build(_ENCODERS[kind], parts, f"Front end of kind {kind}")
     normalise = build(Normalise, config.get("normalise", {}), f"Front end of kind {kind}, normalise")
     features = config.get("features")
     of = features.get("kind") if isinstance(features, Mapping) else None

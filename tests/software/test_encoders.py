@@ -79,7 +79,7 @@ def test_the_loudest_sound_of_the_longest_window_leaves_no_format() -> None:
     for x in (np.full(mel.samples, -32768), np.where(np.arange(mel.samples) % 2, 32767, -32768)):
         want = in_floats(x, mel)
         heard = want > want.max() - 28  # octaves of power, 84 dB: what lies below one window's loudest band is noise of rounding
-        assert np.abs(mel.features(x) / ONE - want)[heard].max() < 0.02 and 0 < heard.sum() < heard.size
+        assert np.abs(mel.features(x) / ONE - want)[heard].max() < 0.1 and 0 < heard.sum() < heard.size
 
 
 def test_features_of_a_synthetic_sound_have_the_recorded_digest() -> None:
