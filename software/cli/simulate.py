@@ -25,11 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json(parser)
     faults = parser.add_argument_group("faults", "errors of what is read from the weight memories, see docs/faults.md")
     faults.add_argument("--fault", metavar="FAULT", type=_fault,
-                        help="ber=P: every stored bit is wrong with probability P; levels=L,sigma=S: cells of L levels, read with gaussian noise of S levels")
+                        help="ber=P: a stored bit is wrong with probability P; levels=L,sigma=S: cells of L levels, gaussian noise of S levels")
     mode = faults.add_mutually_exclusive_group()
     mode.add_argument("--static", action="store_true", help="an error stays as it is for a whole clip (default)")
     mode.add_argument("--dynamic", action="store_true", help="errors are drawn anew at each read")
-    faults.add_argument("--fault-per", choices=("clip", "run"), default="clip", help="static errors: anew for each clip, or one chip for all (default clip)")
+    faults.add_argument("--fault-per", choices=("clip", "run"), default="clip",
+                        help="static errors: anew for each clip, or one chip for all (default clip)")
     faults.add_argument("--seed", type=_seed, default=0, metavar="N", help="the first seed (default 0)")
     faults.add_argument("--seeds", type=positive, default=5, metavar="N", help="how many seeds (default 5)")
     faults.add_argument("--write-faulty", metavar="NET.npz", type=Path,
@@ -75,10 +76,12 @@ def _faults(args: argparse.Namespace) -> int:
         return 0
     plain = "no labels" if result.accuracy is None else f"{result.accuracy:.2%}"
     spread = "" if result.spread is None else f", +- {100 * result.spread:.2f} points over {len(result.seeds)} seeds"
-    print(table([("clips", f"{result.clips:,}"), ("fault", f"{result.fault}, {result.mode}, anew per {result.per}"), ("accuracy without faults", plain),
+    print(table([("clips", f"{result.clips:,}"), ("fault", f"{result.fault}, {result.mode}, anew per {result.per}"),
+                 ("accuracy without faults", plain),
                  ("accuracy with faults", plain if result.mean is None else f"{result.mean:.2%}{spread}")]))
     print()
-    print(table([(seed, f"{result.accuracies[k]:.2%}" if result.accuracies else "-", f"{result.changed[k]:.2%}") for k, seed in enumerate(result.seeds)],
+    shares = [f"{a:.2%}" for a in result.accuracies] or ["-"] * len(result.seeds)
+    print(table([(seed, share, f"{other:.2%}") for seed, share, other in zip(result.seeds, shares, result.changed)],
                 ("seed", "accuracy", "other answers")))
     if args.write_faulty is not None:
         print(f"Written: {args.write_faulty}")

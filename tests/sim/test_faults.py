@@ -138,8 +138,9 @@ def test_absent_synapses_stay_absent_and_one_matrix_has_one_fault() -> None:
     assert not np.array_equal(first.weights, second.weights)
 
 
-@pytest.mark.parametrize("text", ["", "ber", "ber=2", "ber=-1", "ber=x", "ber=.", "ber=nan", "levels=8", "sigma=1", "levels=6,sigma=1", "levels=8,sigma=-1",
-                                  "levels=8,sigma=1,ber=0.1", "ber=0.1,ber=0.2", "levels=512,sigma=1", "levels=8.5,sigma=1", "levels=8,sigma=1e9", "x=1"])
+@pytest.mark.parametrize("text", ["", "ber", "ber=2", "ber=-1", "ber=x", "ber=.", "ber=nan", "levels=8", "sigma=1", "levels=6,sigma=1",
+                                  "levels=8,sigma=-1", "levels=8,sigma=1,ber=0.1", "ber=0.1,ber=0.2", "levels=512,sigma=1", "levels=8.5,sigma=1",
+                                  "levels=8,sigma=1e9", "x=1"])
 def test_a_fault_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(NetworkError):
         Fault.parse(text)
@@ -256,7 +257,7 @@ def test_a_chip_with_the_faulty_image_does_what_the_golden_model_does(tmp_path, 
     other.mkdir()
     emit(other, chip, net, right)
     lines = [(folder / "chip.v").read_text().splitlines() for folder in (tmp_path, other)]
-    changed = [a for a, b in zip(*lines, strict=True) if a != b]
+    changed = [a for a, b in zip(*lines, strict=True) if a != b and not a.startswith("// network")]
     assert changed and all(re.fullmatch(r" *\\?\w+ ?\[\d+\] = \d+'h[0-9a-f]+;", line) for line in changed)  # contents of memories, no logic
     report = cosimulate("compiled", tmp_path, of_broken, broken, many)
     assert report.equal, report.first_divergence
