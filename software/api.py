@@ -19,11 +19,13 @@ from ..spec.network import Network
 if TYPE_CHECKING:
     from ..gen.float_network import FloatNetwork
     from ..gen.quantize import QuantizeResult
+    from ..sim.fault_runs import FaultReport
+    from ..sim.faults import Fault
     from ..sim.golden import SimulationReport
     from .energy.report import EnergyReport
     from .results import BuildResult, CosimResult
 
-__all__ = ["boards", "compile", "cosim", "energy", "load", "quantize", "save", "simulate"]
+__all__ = ["boards", "compile", "cosim", "energy", "load", "quantize", "save", "simulate", "simulate_faults"]
 
 Source = str | os.PathLike[str]
 OnProgress = Callable[[int, int], None]
@@ -75,6 +77,24 @@ def simulate(network: Network, clips: Clips | Source, *, limit: int | None = Non
     from ..sim import golden
 
     return golden.simulate(network, _clips(clips, network, limit), limit=limit, progress=progress)
+
+
+def simulate_faults(network: Network, clips: Clips | Source, fault: Fault | str, *, mode: str = "static", per: str = "clip", seed: int = 0,
+                    n_seeds: int = 5, limit: int | None = None, progress: OnProgress | None = None) -> FaultReport:
+    """Runs the golden model without and with faults of the weight memories; see :mod:`spikeloom.sim.fault_runs`.
+
+    Parameters
+    ----------
+    fault : ``ber=1e-2`` or ``levels=8,sigma=0.4``, see :mod:`spikeloom.sim.faults`.
+    mode, per : ``static`` (drawn per ``clip`` or per ``run``) or ``dynamic`` (drawn at each read).
+    seed, n_seeds : the first seed, and how many.
+    """
+    from ..sim import fault_runs
+    from ..sim.faults import Fault
+
+    fault = Fault.parse(fault) if isinstance(fault, str) else fault
+    return fault_runs.simulate_faults(network, _clips(clips, network, limit), fault, mode=mode, per=per, seed=seed, n_seeds=n_seeds, limit=limit,
+                                      progress=progress)
 
 
 def energy(network: Network, clips: Clips | Source, *, constants: str = "65nm", static: bool = False, limit: int | None = None,

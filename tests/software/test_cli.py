@@ -313,7 +313,7 @@ def test_wrong_arguments_are_one_line_and_status_2(argv, text, capsys) -> None:
     assert text in err
 
 
-@pytest.mark.parametrize("command", ["quantize", "info", "simulate", "energy", "build", "cosim", "boards"])
+@pytest.mark.parametrize("command", ["quantize", "info", "data", "simulate", "energy", "build", "cosim", "boards"])
 def test_every_command_has_help(command, capsys) -> None:
     assert main([command, "--help"]) == 0
     assert f"usage: spikeloom {command}" in capsys.readouterr().out
