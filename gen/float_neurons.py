@@ -1,7 +1,7 @@
 """One timestep of a float population, in float32: the equations of docs/numerics.md, "One timestep", without their roundings.
 
-Sources: LIF, Cuba-LIF and SpikGRU, Dampfhoffer 2023, 4.1 to 4.5 and 4.10 to 4.13; ALIF, Bellec et al. 2020; the order of operations of a LIF is that of
-snnTorch's Leaky with a delayed reset (Eshraghian et al., Proc. IEEE 111(9), 2023).
+Sources: LIF, Cuba-LIF and SpikGRU, Dampfhoffer 2023, 4.1 to 4.5 and 4.10 to 4.13; ALIF, Bellec et al. 2020; the order of operations of a LIF is
+that of snnTorch's Leaky with a delayed reset (Eshraghian et al., Proc. IEEE 111(9), 2023).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class FloatNeurons:
         self._quiet = np.zeros((n, p.size), np.int16) if p.refractory or p.inhibition else None
 
     def step(self, current: np.ndarray, gate: np.ndarray | None = None, block: np.ndarray | None = None) -> None:
-        """Advance by one timestep: ``current`` is the sum at port i plus the bias, ``gate`` that at port z plus its bias, ``block`` that at port block."""
+        """Advance by one timestep: ``current`` and ``gate`` are the sums at ports i and z plus their biases, ``block`` that at port block."""
         p, before = self._p, self.spikes
         fired = before > 0
         if self._quiet is not None:

@@ -27,7 +27,8 @@ class FloatResult:
 
     Parameters
     ----------
-    readouts : per population with a readout, ``[N, values]``: int64 spike counts, first spikes or votes, or float32 values of an LI or CUBALI population.
+    readouts : per population with a readout, ``[N, values]``: int64 spike counts, first spikes or votes, or float32 values of an LI or CUBALI
+        population.
     spike_counts : per spiking population, ``[N], int64``: spikes of all its neurons over all timesteps.
     answers : ``[N], int64``, the best entry (the first of equals) of the last population that has a readout, as in the golden model.
     v_low, v_high : per population, ``[size], float32``: range of v over all clips and timesteps.
