@@ -7,7 +7,7 @@ import numpy as np
 from ..spec.network import Network
 from ..spec.tile import SPARSE, SparseSpec
 from .lists import projections_of
-from .partition import Slice
+from .slices import Slice
 from .updates import extra_shift
 
 __all__ = ["sparse_spec", "sparse_synapses"]

@@ -9,7 +9,7 @@ from ..spec.arithmetic import bits_signed
 from ..spec.network import Kind, Network, Projection
 from ..spec.tile import MAIN, SIDE
 from .lists import projections_of
-from .partition import Slice
+from .slices import Slice
 from .updates import extra_shift
 
 __all__ = ["WeightFormats", "weight_formats"]

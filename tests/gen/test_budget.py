@@ -53,7 +53,7 @@ def synthesized(chip: ChipSpec, network: Network, folder: Path) -> dict[str, int
 
 @pytest.mark.slow
 @pytest.mark.parametrize("network, options", [
-    (network_of(), {"lanes": 8}), (network_of(), {"lanes": 32, "writable": False}),
+    (network_of(), {"lanes": 8}), (network_of(), {"lanes": 8, "update_lanes": 4, "export": True}), (network_of(), {"lanes": 32, "writable": False}),
     (network_of(weight_bits=8, payload=(-128, 127)), {}),
     (network_of(hidden=48), {"tiles": 5, "fabric": "mesh"}),
 ])
