@@ -72,6 +72,11 @@ def quantize(float_network: FloatNetwork, *, weight_bits: int | str | Mapping[An
     bits = (8,) * len(float_network.projections) if isinstance(weight_bits, str) else resolve_bits(float_network, weight_bits)
     if scale not in ("neuron", "layer"):
         raise NetworkError(f"Scale must be neuron or layer, not {scale!r}")
+    for name, value, low, high in (("v_bits", v_bits, 2, 32), ("i_bits", i_bits, 2, 32), ("guard_bits", guard_bits, 0, 12)):
+        if value is not None and not low <= value <= high:
+            raise NetworkError(f"Network {float_network.name!r}: {name} must be {low} to {high}, not {value}")
+    if max_drop < 0:
+        raise NetworkError(f"Max_drop must be at least 0 points, not {max_drop}")
     if clips is not None:
         float_network = _widened(float_network, clips)
     n_networks = 2 + (6 * len(bits) + 1 if auto else 0)

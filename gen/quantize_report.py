@@ -20,6 +20,8 @@ from .quantize_weights import limits
 
 __all__ = ["DecayReport", "PopulationReport", "ProjectionReport", "QuantizeReport", "state_bits"]
 
+GAIN_WARNING = 0.05  # error of the gain of a decay from which on there is a note
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectionReport:
@@ -195,7 +197,18 @@ class QuantizeReport:
 
 
 def _notes(net: FloatNetwork, p: PopulationReport, projections: tuple[ProjectionReport, ...]) -> list[str]:
-    """What the format of a state cost: a sum has no right shift, so a unit of v is never coarser than a unit of weight times one of payload."""
+    """What decays and the format of a state cost."""
+    lines = []
+    for d in p.decays:
+        if abs(d.gain_error) > GAIN_WARNING:
+            many = f"{d.asked_min:g}..{d.asked_max:g} in one pair of shifts for all neurons" if d.asked_min != d.asked_max else f"{d.asked:g}"
+            lines.append(f"{p.name}: {d.of} {many} is {d.became:.6g}: a constant input counts {d.gain_error:+.0%} in the long run"
+                         f"{'; take decay by multiply' if '2^-' in d.decay else '; take 12 fraction_bits'}")
+    return lines + _format_notes(net, p, projections)
+
+
+def _format_notes(net: FloatNetwork, p: PopulationReport, projections: tuple[ProjectionReport, ...]) -> list[str]:
+    """A sum has no right shift, so a unit of v is never coarser than a unit of weight times one of payload."""
     into = [q for q in projections if q.target == p.name and q.port == "i"]
     graded = [q.source for q in into if max(abs(net.population(q.source).payload_min), abs(net.population(q.source).payload_max)) > 1]
     reason = "a sum has no right shift, so a unit of v is no coarser than a unit of weight" + (
