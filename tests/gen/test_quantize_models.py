@@ -55,7 +55,8 @@ def test_all_other_fields_come_through():
     net = FloatNetwork(name="n", populations=(
         FloatPopulation(name="x", size=2, model=Model.INPUT),
         FloatPopulation(name="a", size=3, model=Model.LIF, beta=[0.5, 0.75, 1.0], max_spikes=3, refractory=2, inhibition=4,
-                        refractory_mode=Refractory.FIRE, v_init=[0.5, -0.25, 0.0], v_floor=-2.0, reset=Reset.ZERO, readout=Readout.VOTE, classes=[0, 1, -1], labels=("p", "q")),
+                        refractory_mode=Refractory.FIRE, v_init=[0.5, -0.25, 0.0], v_floor=-2.0, reset=Reset.ZERO, readout=Readout.VOTE,
+                        classes=[0, 1, -1], labels=("p", "q")),
         FloatPopulation(name="b", size=3, model=Model.CUBALIF, alpha=0.5, beta=0.75, gain=Gain.COMPLEMENT, readout=Readout.FIRST, v_floor=0.0),
         FloatPopulation(name="c", size=3, model=Model.CUBALI, alpha=[0.5, 0.25, 0.125], beta=0.5, readout=Readout.SUM)),
         projections=(FloatProjection(source="x", target="a", weights=np.eye(3, 2)),
