@@ -2,10 +2,10 @@
 
     python bench/models.py [--write] [--ecp5] [--cycles]
 
-One tile (no host side, no network on chip) with parameters of each neuron, everything else equal: 6 bit weights, 16 bit states. The cycles are
-those of a chip of that one tile, per timestep, for the same clip of 16 events per timestep and thresholds that nothing reaches: so the work is that of
-the same events for all. ``--write`` puts the table into docs/performance.md; ``--ecp5`` adds place and route (minutes); ``--cycles`` leaves
-synthesis out.
+One tile (no host side, no network on chip) with parameters of each neuron, everything else equal: 6 bit weights, 16 bit states. The cycles
+are those of a chip of that one tile, per timestep, for the same clip of 16 events per timestep and thresholds that nothing reaches: so the
+work is that of the same events for all. ``--write`` puts the table into docs/performance.md; ``--ecp5`` adds place and route (minutes);
+``--cycles`` leaves synthesis out.
 """
 
 from __future__ import annotations

@@ -44,13 +44,16 @@ class Answer(wiring.Component):
     """
 
     def __init__(self, chip: ChipSpec):
-        self._chip = chip
+        number = answering(chip)
+        if number is None:
+            raise ValueError(f"Chip {chip.name!r} must have a population with readouts for an answer")
+        self._output = chip.outputs[number]
         super().__init__({"taken": In(1), "word": In(readout_port_layout(chip)), "renew": In(1),
                           **{name: Out(width) for name, width in answer_fields(chip).items()}})
 
     def elaborate(self, platform):
         m = Module()
-        output = self._chip.outputs[answering(self._chip)]
+        output = self._output
         with m.If(self.renew):
             m.d.sync += self.valid.eq(0)
         with m.Elif(self.taken & self.word.last):

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from ..spec.arithmetic import bits_unsigned
-from ..spec.chip import ChipSpec, KeySpec, OutputSpec
+from ..spec.chip import ChipSpec
 from ..spec.network import Readout
 from .flit import flit_layout
 
@@ -88,7 +88,8 @@ class OutputPort(wiring.Component):
         # Whose flit it is: the key says which population and which slice of it.
         population, neuron, place = Signal(ceil_log2(len(outputs))), Signal.like(self.spikes.payload.neuron), Signal(range(max(chip.n_readouts, 1)))
         is_spike, operation = Signal(), Signal(range(len(_OPERATIONS)))
-        when = Signal(16)  # FIRST: what a first spike now is worth
+        classes = _class_tables(m, flit.neuron, chip)
+        nothing, count = (_OPERATIONS.index(readout) for readout in (Readout.NONE, Readout.COUNT))
         with m.Switch(flit.key):
             for index, output in enumerate(outputs):
                 for key in output.keys:
@@ -96,12 +97,10 @@ class OutputPort(wiring.Component):
                     with m.Case(key):
                         m.d.comb += [population.eq(index), neuron.eq(flit.neuron + first), place.eq(flit.neuron + first + output.base),
                                      is_spike.eq(int(not output.values))]
-                        if output.readout is Readout.VOTE:
-                            _to_class(m, flit.neuron, output, chip.keys[key], place, operation)
+                        if key in classes:
+                            m.d.comb += [place.eq(classes[key].number + output.base), operation.eq(Mux(classes[key].votes, count, nothing))]
                         else:
                             m.d.comb += operation.eq(_OPERATIONS.index(output.readout))
-                        if index in late:
-                            m.d.comb += when.eq(Mux(late[index], _NEVER - 1, times[index]))
         m.d.comb += [
             self.spikes.valid.eq(held & is_spike), self.spikes.payload.population.eq(population), self.spikes.payload.neuron.eq(neuron),
             self.spikes.payload.timestep.eq(Array(times)[population] if len(times) > 1 else times[0]),
@@ -109,6 +108,8 @@ class OutputPort(wiring.Component):
         ]
         if _payload_bits(chip):
             m.d.comb += self.spikes.payload.payload.eq(flit.payload)
+        whens = [Mux(late[k], _NEVER - 1, times[k]) if k in late else 0 for k in range(len(outputs))]  # of a first spike now
+        when = Array(whens)[population] if len(late) > 1 else next((whens[k] for k in late), None)
         clearing = self._accumulate(m, place, operation, flit, when, leaves) if chip.n_readouts else Const(0)
         m.d.comb += self.busy.eq(held | clearing)
         return m
@@ -131,6 +132,7 @@ class OutputPort(wiring.Component):
                     m.d.comb += start_value.eq(-(1 << (output.value_bits - 1)))
                 elif output.readout is Readout.FIRST:
                     m.d.comb += start_value.eq(_NEVER)
+        keeps = Signal()  # FIRST: it is not the first
         counted = _payload_bits(chip, (Readout.COUNT, Readout.VOTE))
         with m.Switch(operation):
             for readout in dict.fromkeys(_counts(o.readout) for _, o in outputs):
@@ -141,7 +143,7 @@ class OutputPort(wiring.Component):
                     elif readout is Readout.COUNT:
                         m.d.comb += new.eq(Mux(old == 0xFFFF, old, old + 1))
                     elif readout is Readout.FIRST:
-                        m.d.comb += new.eq(Mux(old == _NEVER, when, old))
+                        m.d.comb += [new.eq(when), keeps.eq(old != _NEVER)]
                     elif readout is Readout.LAST:
                         m.d.comb += new.eq(flit.payload)
                     elif readout is Readout.MAX:
@@ -155,11 +157,12 @@ class OutputPort(wiring.Component):
                                 high = (1 << (o.readout_bits - 1)) - 1
                                 with m.If((place >= o.base) & (place < o.base + o.size)):
                                     m.d.comb += new.eq(Mux(total > high, high, Mux(total < -high - 1, -high - 1, total)))
+        writes = treated if when is None else treated & ~keeps
         m.d.comb += [
             port.addr.eq(Mux(self.reading, number, place)), value.eq(port.data), self.readouts.payload.last.eq(last_number),
             self.readouts.valid.eq(self.reading),
             write.addr.eq(Mux(clearing, number, place)), write.data.eq(Mux(clearing, start_value, new)),
-            write.en.eq(clearing | (treated & (operation != _OPERATIONS.index(Readout.NONE)))),
+            write.en.eq(clearing | (writes & (operation != _OPERATIONS.index(Readout.NONE)))),
         ]
         with m.If(self.clear):
             m.d.sync += [clearing.eq(1), number.eq(0)]
@@ -172,14 +175,23 @@ class OutputPort(wiring.Component):
         return clearing
 
 
-def _to_class(m, neuron, output: OutputSpec, key: KeySpec, place, operation):
-    """The constant table of a VOTE, for the neurons of one key: the place of the neuron's class; without one it is not counted."""
-    with m.Switch(neuron):
-        for number in range(output.n_values):
-            voters = [n for n in range(key.size) if output.classes[key.first + n] == number]
-            if voters:
-                with m.Case(*voters):
-                    m.d.comb += [place.eq(output.base + number), operation.eq(_OPERATIONS.index(Readout.COUNT))]
+def _class_tables(m, neuron, chip: ChipSpec):
+    """The constant tables of VOTEs: for the neurons of each of their keys {number of the class, whether it votes for one}.
+
+    They stand apart, not in the cases of their keys: so each is synthesised as the read-only memory that it is.
+    """
+    tables = {}
+    for output in chip.outputs:
+        for key in output.keys if output.readout is Readout.VOTE else ():
+            first, size = chip.keys[key].first, chip.keys[key].size
+            tables[key] = table = Signal(data.StructLayout({"number": range(output.n_values), "votes": 1}), name=f"class_{key}")
+            with m.Switch(neuron):
+                for number in range(output.n_values):
+                    voters = [n for n in range(size) if output.classes[first + n] == number]
+                    if voters:
+                        with m.Case(*voters):
+                            m.d.comb += [table.number.eq(number), table.votes.eq(1)]
+    return tables
 
 
 def _counts(readout: Readout) -> Readout:

@@ -183,9 +183,17 @@ def random_networks(draw, max_size: int = 14, max_populations: int = 4, max_inpu
         first = draw(st.integers(0, len(projections) - 1))
         projections[first] = replace(projections[first], matrix="shared")
         projections.append(replace(projections[first], delay=min(63, projections[first].delay + draw(st.integers(1, 3)))))
+    twins = []
+    if extended and shared and draw(st.booleans()):  # another population with the same synapses: on one tile they share their weights
+        one = draw(st.sampled_from(neurons))
+        twins = [replace(one, name="twin", theta=one.theta[::-1], bias=one.bias[::-1])]
+        for k, p in enumerate(projections):
+            if p.target == one.name:
+                projections[k] = replace(p, matrix=p.matrix or f"m{k}")
+                projections.append(replace(projections[k], target="twin", delay=min(63, p.delay + draw(st.integers(0, 2)))))
     # The order of populations and projections is free.
     rng.shuffle(projections)
-    populations = [*inputs, *neurons]
+    populations = [*inputs, *neurons, *twins]
     if draw(st.booleans()):
         rng.shuffle(populations)
     return Network(name="random", populations=tuple(populations), projections=tuple(projections))
@@ -193,11 +201,12 @@ def random_networks(draw, max_size: int = 14, max_populations: int = 4, max_inpu
 
 @st.composite
 def plan_options(draw, network: Network) -> dict:
-    """Keyword arguments for :func:`spikeloom.gen.plan.plan`: any lanes, update lanes, tiles (shared or split) and fabric."""
+    """Keyword arguments for :func:`spikeloom.gen.plan.plan`: any lanes, update lanes, tiles (shared or split), fabric and ports."""
     neurons = sum(p.size for p in network.populations if p.model is not Model.INPUT)
     lanes = draw(st.one_of(st.none(), st.integers(1, 20)))
     updates = None
     if lanes is not None and draw(st.booleans()):
         updates = draw(st.sampled_from([u for u in (1, 2, 4, 8, 16) if lanes % u == 0]))
+    writable = draw(st.booleans())
     return {"lanes": lanes, "update_lanes": updates, "tiles": draw(st.one_of(st.none(), st.integers(1, min(neurons, 10)))),
-            "fabric": draw(st.sampled_from(("auto", "star", "mesh"))), "writable": draw(st.booleans())}
+            "fabric": draw(st.sampled_from(("auto", "star", "mesh"))), "writable": writable, "export": writable and draw(st.booleans())}

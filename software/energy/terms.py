@@ -116,9 +116,9 @@ def update_terms(population: Population, updates: float) -> Terms:
 def event_terms(population: Population, counters: Counters, spike_reads: int) -> Terms:
     """What the events of a run cost, summed over its clips.
 
-    A synaptic operation reads a weight and a state (membrane, current, or gate's sum), and writes the state; it is an AC, or a MAC where the source
-    is graded. A spike that is sent is written once; it costs an AC if the reset subtracts (a MAC where a neuron may fire several times in a
-    timestep), and one if it raises a threshold.
+    A synaptic operation reads a weight and a state (membrane, current, or gate's sum), and writes the state; it is an AC, or a MAC where the
+    event has another payload than -1 and 1. A spike that is sent is written once; it costs an AC if the reset subtracts (a MAC where a neuron
+    may fire several times in a timestep), and one if it raises a threshold.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def event_terms(population: Population, counters: Counters, spike_reads: int) ->
     spike_reads : events that arrived, each once for all projections that it meets at the same time (weights of I and of Z, say).
     """
     sops, spikes = int(counters.sops.sum()), int(counters.spikes.sum())
-    multiplied = int(np.sum(getattr(counters, "multiplied", 0)))  # older counters have none: graded events then pass for plain ones
+    multiplied = int(np.sum(counters.multiplied))
     if population.model is Model.INPUT:  # its events are written by whoever sends them
         return Terms()
     subtracts = population.reset in (Reset.SUBTRACT, Reset.SUBTRACT_BEFORE_DECAY)

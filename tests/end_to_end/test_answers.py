@@ -23,7 +23,7 @@ LEAK = Decay(factor=230, fraction_bits=8)
 
 
 def several(readout: Readout) -> Network:
-    """Inputs, a population that spikes up to 3 times, one that is read as a vote, and one of this readout."""
+    """Inputs, a population that spikes up to 3 times (and is read as well, where it is the first spikes), one that votes, one of this readout."""
     rng = np.random.default_rng(3)
     if readout in (Readout.LAST, Readout.SUM, Readout.MAX):
         values = {"model": Model.LI, "decay": LEAK}
@@ -33,7 +33,8 @@ def several(readout: Readout) -> Network:
     classes = {"classes": np.array([1, 0, 2, 0, -1, 2])} if readout is Readout.VOTE else {}
     populations = (
         Population(name="x", size=6, model=Model.INPUT),
-        Population(name="h", size=9, model=Model.LIF, decay=LEAK, reset=Reset.SUBTRACT, theta=12, v_bits=10, max_spikes=3, output=True),
+        Population(name="h", size=9, model=Model.LIF, decay=LEAK, reset=Reset.SUBTRACT, theta=12, v_bits=10, max_spikes=3, output=True,
+                   readout=readout if readout is Readout.FIRST else Readout.NONE),
         Population(name="poll", size=4, model=Model.LIF, decay=LEAK, theta=20, v_bits=10, readout=Readout.VOTE, classes=np.array([1, 1, -1, 0])),
         Population(name="y", size=6, v_bits=11, readout=readout, **values, **classes))
     return Network(name="several", populations=populations, projections=tuple(

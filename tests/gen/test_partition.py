@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import plan_options, random_networks
 
-from spikeloom.gen.partition import TileLimits, partition
-from spikeloom.spec.errors import CapacityError
-from spikeloom.spec.network import Model, Network, Population, Projection
+from spikeloom.gen.demand import Demand, demand_of
+from spikeloom.gen.partition import Slice, TileLimits, partition
+from spikeloom.gen.plan import plan
+from spikeloom.spec.errors import CapacityError, NetworkError
+from spikeloom.spec.network import Kind, Model, Network, Population, Projection
 
 
 def chain(*sizes: int, v_bits: tuple[int, ...] = ()) -> Network:
@@ -99,3 +101,91 @@ def test_every_neuron_is_on_one_tile_and_the_number_of_tiles_is_as_asked(data) -
     for tile in tiles:
         assert tile.lanes % tile.update_lanes == 0
         assert tile.lanes <= max(options["lanes"] or 16, 1)
+
+
+def passes(*matrices: str, size: int = 40, shifts: tuple[int, ...] = (), kind: Kind = Kind.DENSE) -> Network:
+    """A chain of equally large layers whose projections name these matrices ("" for none), and a readout layer of ten neurons."""
+    populations = [Population(name="x", size=size, model=Model.INPUT)]
+    populations += [Population(name=f"h{k}", size=size, model=Model.LIF, theta=k + 1) for k in range(len(matrices))]
+    shift = dict(enumerate(shifts))
+    projections = [Projection(source=a.name, target=b.name, weights=np.eye(size, dtype=int), matrix=matrices[k], shift=shift.get(k, 0), kind=kind)
+                   for k, (a, b) in enumerate(zip(populations, populations[1:]))]
+    last = Population(name="y", size=10, model=Model.LIF, output=True)
+    projections.append(Projection(source=populations[-1].name, target="y", weights=np.zeros((10, size), dtype=int)))
+    return Network(name="passes", populations=(*populations, last), projections=tuple(projections))
+
+
+def names(network: Network, **options) -> list[list[str]]:
+    return [[s.population for s in tile.slices] for tile in partition(network, **options).tiles]
+
+
+def test_populations_that_share_a_matrix_share_a_tile_where_they_fit() -> None:
+    assert names(passes("w", "w", "w")) == [["h0", "h1", "h2"], ["y"]]
+    assert names(passes("w", "v", "w", "v")) == [["h0", "h2"], ["h1", "h3"], ["y"]]
+    assert names(passes("w", "", "w")) == [["h0", "h2"], ["h1"], ["y"]]
+    assert plan(passes("w", "w", "w")).tiles[0].weight_depth == 3 * 40  # rows of 16 lanes * axons, once
+
+
+@pytest.mark.parametrize("limits, tiles", [
+    (TileLimits(neurons=119), [["h0", "h1"], ["h2"], ["y"]]), (TileLimits(neurons=79), [["h0"], ["h1"], ["h2"], ["y"]]),
+    (TileLimits(axons=80), [["h0", "h1"], ["h2"], ["y"]]), (TileLimits(axons=119), [["h0", "h1"], ["h2"], ["y"]]),
+    (TileLimits(weight_words=120), [["h0", "h1", "h2"], ["y"]]),  # 3 rows of 40 axons are stored once, so all three fit
+])
+def test_where_they_do_not_fit_they_take_as_few_tiles_as_they_need(limits: TileLimits, tiles: list[list[str]]) -> None:
+    assert names(passes("w", "w", "w"), limits=limits) == tiles
+
+
+def test_slices_of_large_populations_that_share_a_matrix_meet_slice_by_slice() -> None:
+    network = passes("w", "w", size=100)
+    limits = TileLimits(weight_words=400)  # 4 rows of 100 axons a tile: two slices of either layer
+    found = [[(s.population, s.first, s.size) for s in tile.slices] for tile in partition(network, limits=limits).tiles]
+    assert found == [[("h0", 0, 64), ("h1", 0, 64)], [("h0", 64, 36), ("h1", 64, 36)], [("y", 0, 10)]]
+    assert [tile.weight_depth for tile in plan(network, limits=limits).tiles] == [400, 300, 100]
+
+
+def test_the_same_matrix_stored_with_another_shift_or_one_by_one_is_not_the_same_weights() -> None:
+    network = passes("w", "w")
+    more = Projection(source="x", target="h1", weights=np.zeros((40, 40), dtype=int))  # h1 has weights that nobody shares
+    assert names(Network(name="n", populations=network.populations, projections=(*network.projections, more))) == [["h0"], ["h1"], ["y"]]
+    assert names(passes("w", "w", kind=Kind.SPARSE)) == [["h0"], ["h1"], ["y"]]
+    with pytest.raises(NetworkError, match="shares the matrix 'w'.*shift.*make them equal"):
+        passes("w", "w", shifts=(0, 1))
+
+
+@pytest.mark.parametrize("tiles", range(1, 9))
+def test_the_number_of_tiles_wins_over_the_sharing_of_a_matrix(tiles: int) -> None:
+    assert len(names(passes("w", "w", "w"), tiles=tiles)) == tiles
+    if tiles == 4:
+        assert names(passes("w", "w", "w"), tiles=tiles) == [["h0"], ["h1"], ["h2"], ["y"]]
+
+
+def test_weights_that_fit_because_they_are_shared_are_not_refused_on_few_tiles() -> None:
+    assert names(passes("w", "w", "w"), tiles=2, limits=TileLimits(weight_words=160)) == [["h0", "h2"], ["h1", "y"]]
+    with pytest.raises(CapacityError, match="does not fit on 1 tiles"):
+        names(passes("w", "w", "w"), tiles=1, limits=TileLimits(weight_words=159))
+    assert names(passes("w", "w", "w"), tiles=1, limits=TileLimits(weight_words=160)) == [["h0", "h1", "h2", "y"]]
+
+
+def sparse(density: float, size: int = 64, seed: int = 1) -> Network:
+    """An input of 50 neurons, a population with sparse synapses of some density, and a readout layer."""
+    rng = np.random.default_rng(seed)
+    x, h, y = (Population(name="x", size=50, model=Model.INPUT), Population(name="h", size=size, model=Model.LIF),
+               Population(name="y", size=10, model=Model.LIF, output=True))
+    weights = rng.integers(1, 8, (size, 50)) * (rng.random((size, 50)) < density)
+    return Network(name="sparse", populations=(x, h, y), projections=(
+        Projection(source="x", target="h", weights=weights, kind=Kind.SPARSE), Projection(source="h", target="y", weights=np.ones((10, size), int))))
+
+
+def test_sparse_axons_take_the_words_of_their_fullest_lane() -> None:
+    tile = plan(sparse(0.1)).tiles[0]
+    demand = demand_of(sparse(0.1), Slice(population="h", first=0, size=64), 16)
+    assert demand == Demand(neurons=64, axons=50, work=16 * tile.sparse_depth, words=tile.sparse_depth, key=None, shared_words=0)
+    assert 50 < demand.words < 4 * 50  # four rows
+
+
+def test_a_population_of_sparse_axons_is_split_by_the_words_that_they_take() -> None:
+    needed = demand_of(sparse(0.1), Slice(population="h", first=0, size=64), 16).words
+    assert len(partition(sparse(0.1), limits=TileLimits(weight_words=needed)).tiles) == 2
+    assert len(partition(sparse(0.1), limits=TileLimits(weight_words=needed - 1)).tiles) == 3
+    with pytest.raises(CapacityError, match="One row of population 'h' needs 16 neurons and 50 weight words, .* 49 words"):
+        partition(sparse(1.0, seed=2), limits=TileLimits(weight_words=49))

@@ -7,8 +7,9 @@ from typing import Any
 from spikeloom.spec.arithmetic import Decay, Rounding, round_shift
 from spikeloom.spec.chip import AxonEntry, FlitSpec, GroupSpec, TileSpec, UpdateSpec
 from spikeloom.spec.network import Reset
+from spikeloom.spec.tile import SparseSpec
 
-__all__ = ["group", "membrane_steps", "neuron_steps", "profile", "small_flit", "small_tile"]
+__all__ = ["group", "membrane_steps", "neuron_steps", "profile", "small_flit", "small_tile", "sparse_memories", "sparse_of", "sparse_words"]
 
 
 def profile(**changes: Any) -> UpdateSpec:
@@ -35,6 +36,29 @@ def small_flit(**changes: Any) -> FlitSpec:
     """A flit with room for small numbers in every field."""
     fields = {"key_bits": 3, "neuron_bits": 5, "time_bits": 3, "payload_bits": 8, "payload_signed": True}
     return FlitSpec(**{**fields, **changes})
+
+
+def sparse_words(synapses: dict[int, int], lanes: int) -> list[list[tuple[int, int]]]:
+    """Words of one sparse axon, {neuron: weight}: per lane (row, weight), the synapses of a lane by ascending row, (0, 0) where it has no more."""
+    by_lane = [[(n // lanes, weight) for n, weight in sorted(synapses.items()) if n % lanes == lane] for lane in range(lanes)]
+    return [[listed[k] if k < len(listed) else (0, 0) for listed in by_lane] for k in range(max(map(len, by_lane)))]
+
+
+def sparse_of(axons: list[dict[int, int]], lanes: int, weight_bits: int) -> SparseSpec:
+    """Plan of the sparse axons of a group."""
+    return SparseSpec(words=tuple(len(sparse_words(a, lanes)) for a in axons), synapses=tuple(len(a) for a in axons), weight_bits=weight_bits)
+
+
+def sparse_memories(tile: TileSpec, axons: list[dict[int, int]]) -> tuple[list[int], list[int]]:
+    """Contents of the sparse and the pointer memory for all sparse axons of a tile, packed by hand: row below weight, lane 0 lowest; first word
+    below number of words."""
+    row_bits, weight_bits, sparse, pointers = tile.row_bits, tile.sparse_weight_bits, [], []
+    for words in (sparse_words(axon, tile.lanes) for axon in axons):
+        pointers.append(len(sparse) | len(words) << tile.pointer_bits[0])
+        for word in words:
+            fields = [row | (weight & (1 << weight_bits) - 1) << row_bits for row, weight in word]
+            sparse.append(sum(field << lane * (row_bits + weight_bits) for lane, field in enumerate(fields)))
+    return sparse, pointers
 
 
 def membrane_steps(update: UpdateSpec, theta: int, bias: int, sums: list[int]) -> list[tuple[int, bool]]:

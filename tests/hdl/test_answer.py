@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Answer: the best readout and its lead, cycle by cycle, beside readouts that come at any pace."""
 
 from __future__ import annotations
@@ -104,6 +105,8 @@ def test_a_single_value_wins_without_confidence(name, value):
 
 def test_a_chip_without_readouts_has_no_answer():
     assert answering(make("none")) is None and answer_fields(make("none")) == {}
+    with pytest.raises(ValueError, match="Chip 'chip' must have a population with readouts for an answer"):
+        Answer(make("none"))
 
 
 def test_the_confidence_is_as_wide_as_the_difference_of_two_readouts():

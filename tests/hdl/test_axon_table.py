@@ -6,15 +6,22 @@ import pytest
 
 from spikeloom.hdl.axon_table import AxonTable, axon_entry_layout
 from spikeloom.spec.chip import AxonEntry
+from spikeloom.spec.tile import SIDE, SPARSE, SparseSpec
 
 from .harness import driver, simulate, waits
 from .small_tiles import group, small_flit, small_tile
 
-GROUPS = [group(4, 20), group(4, 30)]
+GROUPS = [group(4, 20, side_axons=15), group(4, 30, sparse=SparseSpec(words=(1,) * 27, synapses=(1,) * 27, weight_bits=4))]
 SINGLE = {0: (AxonEntry(0, 0, 0),), 3: (AxonEntry(1, 7, 1),), 5: (AxonEntry(0, 4, 2),)}
 SEVERAL = {0: (AxonEntry(0, 0, 0), AxonEntry(1, 0, 1), AxonEntry(1, 9, 3)), 3: (AxonEntry(1, 18, 1),), 5: (AxonEntry(0, 12, 2), AxonEntry(0, 5, 0))}
+PORTS = {0: (AxonEntry(0, 0, 0), AxonEntry(0, 2, 1, SIDE), AxonEntry(1, 0, 3)), 3: (AxonEntry(1, 18, 1, SPARSE),), 5: (AxonEntry(0, 5, 0, SIDE),)}
 ONE_KEY = {2: (AxonEntry(1, 3, 2),)}
 PAYLOADS = {"unit": (1, 1), "sign": (-1, 1), "graded": (-100, 90)}
+
+
+def list_of(tile, entry):
+    """Number of the event list that an entry leads to."""
+    return tile.lists.index((entry.group, entry.port))
 
 
 def words_of(tile, n_keys):
@@ -24,7 +31,7 @@ def words_of(tile, n_keys):
     for key, entries in tile.entries.items():
         for k, entry in enumerate(entries):
             words[key * stride + k] = axon_entry_layout(tile).const(
-                {"list": entry.group, "base": entry.base, "delay": entry.delay % tile.slots, "last": k == len(entries) - 1}).as_bits()
+                {"list": list_of(tile, entry), "base": entry.base, "delay": entry.delay % tile.slots, "last": k == len(entries) - 1}).as_bits()
     return words
 
 
@@ -64,14 +71,14 @@ def run(tile, *, writable, idles=(), flits=60, load=False, entries=None):
     for cycle, flit in zip(taken, sent):
         for k, entry in enumerate((entries or tile.entries)[flit["key"]]):
             payload = {"unit": 0, "sign": int(flit["payload"] < 0), "graded": flit["payload"]}[tile.payload_kind]
-            expected.append((cycle + 1 + k, entry.group, (flit["time"] + entry.delay) % tile.slots, entry.base + flit["neuron"], payload))
+            expected.append((cycle + 1 + k, list_of(tile, entry), (flit["time"] + entry.delay) % tile.slots, entry.base + flit["neuron"], payload))
     assert [cycle for cycle, held in enumerate(busy) if held] == [cycle for cycle, *_ in expected]
     return taken, writes, expected, sent
 
 
 @pytest.mark.parametrize("writable", [False, True])
 @pytest.mark.parametrize("kind", PAYLOADS)
-@pytest.mark.parametrize("entries", [SINGLE, SEVERAL, ONE_KEY])
+@pytest.mark.parametrize("entries", [SINGLE, SEVERAL, PORTS, ONE_KEY])
 def test_each_entry_is_written_one_cycle_after_the_other(entries, kind, writable):
     low, high = PAYLOADS[kind]
     tile = small_tile(GROUPS, entries=entries, slots=4, payload_min=low, payload_max=high)

@@ -6,6 +6,7 @@ import pytest
 
 from spikeloom.hdl.event_queue import EventQueue
 from spikeloom.spec.chip import AxonEntry
+from spikeloom.spec.tile import SparseSpec
 
 from .harness import simulate
 from .small_tiles import group, small_tile
@@ -16,6 +17,8 @@ TILES = {
     "one axon": small_tile([group(4, 1)]),
     "one signed axon": small_tile([group(4, 1)], payload_min=-1, payload_max=1),
     "slots and groups": small_tile([group(4, 6), group(4, 3), group(4, 7)], slots=4, payload_min=-9, payload_max=100),
+    "lists of several ports": small_tile([group(4, 6, side_axons=2), group(4, 3, sparse=SparseSpec(words=(1,) * 9, synapses=(1,) * 9, weight_bits=4)),
+                                          group(4, 0, side_axons=1, sparse=SparseSpec(words=(0,), synapses=(0,), weight_bits=4))], slots=2),
     "block memory": small_tile([group(4, 40), group(4, 33)], slots=8, payload_min=-1, payload_max=1),
 }
 
@@ -23,27 +26,27 @@ TILES = {
 def run(dut, tile, seed, cycles=400, lose=False):
     """Random appends, reads, counts and clears; asserts what each must show. ``lose``: the model forgets one append."""
     rng = random.Random(seed)
-    lists = {(g, s): [] for g in range(len(tile.groups)) for s in range(tile.slots)}
+    lists = {(g, s): [] for g in range(len(tile.lists)) for s in range(tile.slots)}
     kind, due = tile.payload_kind, None
 
     async def bench(ctx):
         nonlocal due
         for cycle in range(cycles):
-            g, s = rng.randrange(len(tile.groups)), rng.randrange(tile.slots)
-            write = rng.random() < 0.7 and len(lists[g, s]) < tile.groups[g].axons
+            g, s = rng.randrange(len(tile.lists)), rng.randrange(tile.slots)
+            write = rng.random() < 0.7 and len(lists[g, s]) < tile.list_axons(g)
             payload = {"unit": 0, "sign": rng.randint(0, 1), "graded": rng.choice((tile.payload_min, tile.payload_max, 3))}[kind]
-            event = {"axon": rng.randrange(tile.groups[g].axons), "payload": payload}
+            event = {"axon": rng.randrange(max(tile.list_axons(g), 1)), "payload": payload}
             ctx.set(dut.w_valid, write)
             ctx.set(dut.w_list, g)
             ctx.set(dut.w_slot, s)
             ctx.set(dut.w_data, event)
-            rg, rs = rng.randrange(len(tile.groups)), rng.randrange(tile.slots)
+            rg, rs = rng.randrange(len(tile.lists)), rng.randrange(tile.slots)
             held = lists[rg, rs]
             index = rng.randrange(len(held)) if held else 0
             ctx.set(dut.r_list, rg)
             ctx.set(dut.r_slot, rs)
             ctx.set(dut.r_index, index)
-            cg, cs = rng.randrange(len(tile.groups)), rng.randrange(tile.slots)
+            cg, cs = rng.randrange(len(tile.lists)), rng.randrange(tile.slots)
             ctx.set(dut.count_list, cg)
             ctx.set(dut.count_slot, cs)
             # The walk never clears the list that is written to.

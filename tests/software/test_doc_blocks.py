@@ -30,8 +30,8 @@ def test_every_code_block_prints_what_the_text_block_says(root: Path, page: str)
     assert run_blocks((root / page).read_text(encoding="utf-8"), page) == BLOCKS[page]
 
 
-@pytest.mark.parametrize("page, right, wrong", [("docs/data.md", "-6 9 ", "-6 8 "),
-                                                ("docs/faults.md", "words that differ: ", "words that differ: 1")])
+@pytest.mark.parametrize("page, right, wrong", [
+    ("docs/data.md", "-6 9 ", "-6 8 "), ("docs/faults.md", "words that differ: ", "words that differ: 1")])
 def test_a_wrong_number_in_a_text_block_is_seen(root: Path, page: str, right: str, wrong: str) -> None:
     text = (root / page).read_text(encoding="utf-8")
     before, found, after = text.rpartition(right)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, replace
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from spikeloom.sim import golden
-from spikeloom.sim.counters import Counters
 from spikeloom.software import api
 from spikeloom.software.cli.main import main
 from spikeloom.software.energy import measure as measuring
@@ -114,7 +113,7 @@ def test_a_spike_costs_its_reset_and_a_place_in_the_queue(model, others, ac, mac
     assert event_terms(population(model, **others), counters(0, 1), 0) == Terms(accumulates=ac, multiplies=mac, spike_writes=1)
 
 
-def test_events_of_graded_sources_are_multiplied() -> None:
+def test_graded_events_are_multiplied() -> None:
     p = population(Model.LIF)
     assert event_terms(p, counters(100, multiplied=60), 4) == Terms(synaptic_reads=100, accumulates=40, multiplies=60, state_reads=100,
                                                                     state_writes=100, spike_reads=4)
@@ -264,7 +263,6 @@ def gated_network() -> Network:
         for source, w, delay in (("x", w_in, 0), ("h", w_hid, 1)) for port in (Port.CURRENT, Port.GATE)))
 
 
-@pytest.mark.skipif("multiplied" not in {f.name for f in fields(Counters)}, reason="the golden model here does not run gated neurons yet")
 def test_a_run_of_a_gated_layer_costs_equation_4_15() -> None:
     network = gated_network()
     x = (np.random.default_rng(3).random((1, T, M)) < 0.2).astype(np.int8)
@@ -276,7 +274,6 @@ def test_a_run_of_a_gated_layer_costs_equation_4_15() -> None:
     assert measure(network, Clips.from_dense(x)).energy == pytest.approx(want + waiting * (NM65.ac + NM65.memory))
 
 
-@pytest.mark.skipif("multiplied" not in {f.name for f in fields(Counters)}, reason="the golden model here does not count graded events yet")
 def test_a_run_with_graded_inputs_multiplies_them() -> None:
     network = recurrent_network()
     network = replace(network, populations=(replace(network.populations[0], payload_max=3), *network.populations[1:]))

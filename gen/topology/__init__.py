@@ -1,0 +1,10 @@
+"""Builders of wiring patterns: each returns the projections (and populations) of one pattern, to be listed in a Network like any others."""
+
+from .joined import concatenated, one_to_one
+from .lateral import lateral_blocking, lateral_inhibition
+from .pairs import InhibitoryPairs, inhibitory_pairs
+from .scattered import random_synapses, reservoir
+from .unroll import Unrolled, unrolled
+
+__all__ = ["InhibitoryPairs", "Unrolled", "concatenated", "inhibitory_pairs", "lateral_blocking", "lateral_inhibition", "one_to_one",
+           "random_synapses", "reservoir", "unrolled"]
