@@ -55,7 +55,8 @@ def test_all_other_fields_come_through():
     net = FloatNetwork(name="n", populations=(
         FloatPopulation(name="x", size=2, model=Model.INPUT),
         FloatPopulation(name="a", size=3, model=Model.LIF, beta=[0.5, 0.75, 1.0], max_spikes=3, refractory=2, inhibition=4,
-                        refractory_mode=Refractory.FIRE, v_init=[0.5, -0.25, 0.0], v_floor=-2.0, reset=Reset.ZERO, readout=Readout.VOTE, classes=[0, 1, -1], labels=("p", "q")),
+                        refractory_mode=Refractory.FIRE, v_init=[0.5, -0.25, 0.0], v_floor=-2.0, reset=Reset.ZERO, readout=Readout.VOTE,
+                        classes=[0, 1, -1], labels=("p", "q")),
         FloatPopulation(name="b", size=3, model=Model.CUBALIF, alpha=0.5, beta=0.75, gain=Gain.COMPLEMENT, readout=Readout.FIRST, v_floor=0.0),
         FloatPopulation(name="c", size=3, model=Model.CUBALI, alpha=[0.5, 0.25, 0.125], beta=0.5, readout=Readout.SUM)),
         projections=(FloatProjection(source="x", target="a", weights=np.eye(3, 2)),
@@ -115,12 +116,13 @@ def test_graded_inputs_take_a_wide_state_or_cost_weight_bits_and_the_report_says
     net, clips = graded()
     wide = quantize(net, clips=clips).report
     assert wide.populations[0].v_bits > 18 and any("more than one multiplier" in n and "payload of x" in n for n in wide.notes)
-    assert all(q.used_bits == 8 for q in wide.projections if q.source == "x")
+    assert all(q.used_bits >= 7 for q in wide.projections)
     narrow = quantize(net, clips=clips, v_bits=12, i_bits=12).report
     (p,), x = narrow.populations, narrow.projections[0]
     assert (p.v_bits, p.i_bits, p.guard_bits, p.limited) == (12, 12, 0, True) and x.used_bits < 6
     assert any(f"{x.used_bits} of 8 bits from x" in n and "fewer payload bits" in n for n in narrow.notes)
-    assert narrow.comparison.layers[0].saturations < 0.02  # what the weights paid for
+    (layer,) = narrow.comparison.layers
+    assert layer.saturations < 0.06 and layer.rate_integer == pytest.approx(layer.rate_float, rel=0.1)  # what the weights paid for
 
 
 def test_given_guard_bits_too_the_format_is_kept_and_saturates():
