@@ -8,10 +8,10 @@ called with (steps done, steps in all).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..spec.clips import Clips
 from ..spec.network import Network
@@ -19,11 +19,13 @@ from ..spec.network import Network
 if TYPE_CHECKING:
     from ..gen.float_network import FloatNetwork
     from ..gen.quantize import QuantizeResult
+    from ..sim.fault_runs import FaultReport
+    from ..sim.faults import Fault
     from ..sim.golden import SimulationReport
     from .energy.report import EnergyReport
     from .results import BuildResult, CosimResult
 
-__all__ = ["boards", "compile", "cosim", "energy", "load", "quantize", "save", "simulate"]
+__all__ = ["boards", "compile", "cosim", "energy", "load", "quantize", "save", "simulate", "simulate_faults"]
 
 Source = str | os.PathLike[str]
 OnProgress = Callable[[int, int], None]
@@ -43,30 +45,36 @@ def save(network: Network, path: Source) -> None:
     save_network(network, Path(path))
 
 
-def quantize(source: Source, *, weight_bits: int = 8, scale: str = "neuron", decay: str = "multiply",
-             clips: Clips | Source | None = None, beta: float | None = None, threshold: float | None = None,
-             reset: str | None = None, readout: str = "count", progress: OnProgress | None = None) -> QuantizeResult:
-    """Quantizes the state dict of a chain of Linear and Leaky layers.
+def quantize(source: Source | FloatNetwork, *, weight_bits: int | str | Mapping[Any, int] = 8, scale: str = "neuron", decay: str = "multiply",
+             v_bits: int | None = None, i_bits: int | None = None, max_drop: float = 1.0, clips: Clips | Source | None = None,
+             beta: float | None = None, threshold: float | None = None, reset: str | None = None, readout: str = "count",
+             progress: OnProgress | None = None) -> QuantizeResult:
+    """Quantizes a float network, or the state dict of a chain of Linear and Leaky layers.
 
     Parameters
     ----------
-    source : .pt (read with weights_only), or .npz with w0, b0, w1, ...
-    weight_bits, scale, decay : as in :func:`spikeloom.gen.quantize.quantize`.
+    source : a :class:`~spikeloom.gen.float_network.FloatNetwork` of any models, or .pt (read with weights_only), or .npz with w0, b0, w1, ...
+    weight_bits, scale, decay, v_bits, i_bits, max_drop : as in :func:`spikeloom.gen.quantize.quantize`.
     clips : inputs to measure the range of v and to compare both networks on, or None. If they name as many classes as the last
         layer has neurons, the network takes the names.
-    beta, threshold, reset : of every layer; None takes what the file says, and where it says nothing 0.9, 1.0 and subtract.
-    readout : of the last layer: its spike count, or the last, sum or max of its membrane.
+    beta, threshold, reset : of every layer of a state dict; None takes what the file says, and where it says nothing 0.9, 1.0 and subtract.
+    readout : of the last layer of a state dict: its spike count, or the last, sum or max of its membrane.
     """
+    from ..gen.float_network import FloatNetwork
     from ..gen.quantize import quantize as quantize_network
     from .importers.state_dict import read_state_dict
 
-    network = read_state_dict(Path(source), beta=beta, threshold=threshold, reset=reset, readout=readout)
+    if isinstance(source, FloatNetwork):
+        network = source
+    else:
+        network = read_state_dict(Path(source), beta=beta, threshold=threshold, reset=reset, readout=readout)
     if clips is not None:
         clips = _clips(clips, network)
         last = network.populations[-1]
-        if len(clips.words) == last.size:
+        if len(clips.words) == last.n_readouts and not last.labels:
             network = replace(network, populations=(*network.populations[:-1], replace(last, labels=clips.words)))
-    return quantize_network(network, weight_bits=weight_bits, scale=scale, decay=decay, clips=clips, progress=progress)
+    return quantize_network(network, weight_bits=weight_bits, scale=scale, decay=decay, v_bits=v_bits, i_bits=i_bits, max_drop=max_drop,
+                            clips=clips, progress=progress)
 
 
 def simulate(network: Network, clips: Clips | Source, *, limit: int | None = None,
@@ -75,6 +83,24 @@ def simulate(network: Network, clips: Clips | Source, *, limit: int | None = Non
     from ..sim import golden
 
     return golden.simulate(network, _clips(clips, network, limit), limit=limit, progress=progress)
+
+
+def simulate_faults(network: Network, clips: Clips | Source, fault: Fault | str, *, mode: str = "static", per: str = "clip", seed: int = 0,
+                    n_seeds: int = 5, limit: int | None = None, progress: OnProgress | None = None) -> FaultReport:
+    """Runs the golden model without and with faults of the weight memories; see :mod:`spikeloom.sim.fault_runs`.
+
+    Parameters
+    ----------
+    fault : ``ber=1e-2`` or ``levels=8,sigma=0.4``, see :mod:`spikeloom.sim.faults`.
+    mode, per : ``static`` (drawn per ``clip`` or per ``run``) or ``dynamic`` (drawn at each read).
+    seed, n_seeds : the first seed, and how many.
+    """
+    from ..sim import fault_runs
+    from ..sim.faults import Fault
+
+    fault = Fault.parse(fault) if isinstance(fault, str) else fault
+    return fault_runs.simulate_faults(network, _clips(clips, network, limit), fault, mode=mode, per=per, seed=seed, n_seeds=n_seeds, limit=limit,
+                                      progress=progress)
 
 
 def energy(network: Network, clips: Clips | Source, *, constants: str = "65nm", static: bool = False, limit: int | None = None,

@@ -85,6 +85,22 @@ def test_quantize_has_the_defaults_of_the_issue(replace, network, tmp_path) -> N
                                 "threshold": None, "reset": None, "readout": "count"}
 
 
+@pytest.mark.parametrize(("argv", "options"), [
+    (["--bits", "auto", "--max-drop", "0.5", "--v-bits", "16", "--i-bits", "18"],
+     {"weight_bits": "auto", "max_drop": 0.5, "v_bits": 16, "i_bits": 18}),
+    (["--bits", "auto"], {"weight_bits": "auto"}),
+    (["--bits", "1"], {"weight_bits": 1}),
+    (["--bits", "input->hidden1=6, hidden1->output=1,4"], {"weight_bits": {"input->hidden1": 6, "hidden1->output": 1, "*": 4}}),
+])
+def test_quantize_takes_bits_by_projection_or_searches_them(argv, options, replace, network, tmp_path, capsys) -> None:
+    quantize = replace("quantize", SimpleNamespace(network=network, report=SimpleNamespace(text=str, as_json=lambda: {"name": "tiny"})))
+    replace("save", lambda network, path: path.touch())
+    assert main(["quantize", "net.pt", "-o", str(tmp_path / "net.npz"), "--json", *argv]) == 0
+    given = {name: value for name, value in quantize.options.items() if name in ("weight_bits", "max_drop", "v_bits", "i_bits")}
+    assert given == options
+    assert json.loads(capsys.readouterr().out) == {"name": "tiny"}
+
+
 def test_a_network_that_cannot_be_saved_leaves_nothing(replace, network, tmp_path) -> None:
     replace("quantize", SimpleNamespace(network=network, report=SimpleNamespace(text=str)))
 
@@ -303,7 +319,10 @@ def test_a_defect_of_ours_is_not_hidden(replace) -> None:
     (["simulate", "net.npz"], "the following arguments are required: --input; see spikeloom simulate --help"),
     (["simulate", "net.npz", "--input", "c", "--limit", "0"], "argument --limit: must be an integer of at least 1, not '0'"),
     (["build", "net.npz", "--board", "generic", "-o", "x", "--lanes", "many"], "must be an integer of at least 1, not 'many'"),
-    (["quantize", "net.pt", "-o", "x", "--weight-bits", "9"], "must be an integer of 2 to 8, not '9'"),
+    (["quantize", "net.pt", "-o", "x", "--weight-bits", "9"],
+     "must be an integer of 1 to 8, auto, or NAME=N,... with names like 'input->hidden1', not '9'"),
+    (["quantize", "net.pt", "-o", "x", "--bits", "auto", "--max-drop", "-1"], "must be 0 to 100 points, not '-1'"),
+    (["quantize", "net.pt", "-o", "x", "--max-drop", "1"], "give --bits auto with it, or leave it out"),
     (["cosim", "out", "--input", "c", "--engine", "vcs"], "invalid choice: 'vcs'"),
 ])
 def test_wrong_arguments_are_one_line_and_status_2(argv, text, capsys) -> None:
@@ -313,7 +332,7 @@ def test_wrong_arguments_are_one_line_and_status_2(argv, text, capsys) -> None:
     assert text in err
 
 
-@pytest.mark.parametrize("command", ["quantize", "info", "simulate", "energy", "build", "cosim", "boards"])
+@pytest.mark.parametrize("command", ["quantize", "info", "data", "simulate", "energy", "build", "cosim", "boards"])
 def test_every_command_has_help(command, capsys) -> None:
     assert main([command, "--help"]) == 0
     assert f"usage: spikeloom {command}" in capsys.readouterr().out
