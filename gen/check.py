@@ -123,7 +123,10 @@ def _sparse_weights(tile: TileSpec, index: int, image: TileImage, where: str) ->
     for axon in range(len(weights)):
         first, count = pointers[tile.pointer_base(index) + axon]
         _require(count == group.sparse.words[axon], f"{where}: axon {axon} has {count} sparse words, and {group.sparse.words[axon]} are planned")
+        _require(first + count <= len(words), f"{where}: axon {axon} has words {first} to {first + count - 1}, and there are {len(words)}")
         for word in words[first:first + count].reshape(count, tile.lanes, 2):
+            row = word[:, 0].max()
+            _require(row < tile.rows(index), f"{where}: axon {axon} has a weight in row {row}, and there are {tile.rows(index)} rows")
             np.add.at(weights[axon], word[:, 0] * tile.lanes + np.arange(tile.lanes), word[:, 1])
         synapses = int(np.count_nonzero(weights[axon]))
         _require(synapses == group.sparse.synapses[axon], f"{where}: axon {axon} has {synapses} synapses, not {group.sparse.synapses[axon]}")
@@ -204,6 +207,10 @@ def _check_keys(chip: ChipSpec, network: Network) -> None:
     listening = tuple(tuple(t for t, tile in enumerate(chip.tiles) if key in tile.entries) for key in range(len(chip.keys)))
     outputs = {o.population for o in chip.outputs}
     _require(outputs == {p.name for p in network.outputs}, f"Outputs are {sorted(outputs)}")
+    for output, p in zip(chip.outputs, network.outputs, strict=True):
+        got = (output.population, output.size, output.readout, output.value_bits, output.max_spikes, output.classes)
+        wanted = (p.name, p.size, p.readout, p.v_bits, p.max_spikes, () if p.classes is None else tuple(np.asarray(p.classes).tolist()))
+        _require(got == wanted, f"Output {output.population!r} (name, size, readout, v_bits, max_spikes, classes): {got} instead of {wanted}")
     keys = Keys(specs=chip.keys, tiles=listening, to_host=tuple(k.population in outputs for k in chip.keys))
     try:
         check_routes(keys, chip.fabric)

@@ -87,8 +87,9 @@ def _least_slices(network: Network, name: str, unit: int, limits: TileLimits) ->
     if row <= limits.neurons and words <= limits.weight_words:
         rows = _ceil(size, row)
         count = _ceil(rows, min(limits.neurons // row, limits.weight_words // max(words, 1)))
-        # How many words sparse axons take, only their weights tell.
-        while sparse and count <= rows and any(_words(network, s, unit) > limits.weight_words for s in _cut(name, size, count, unit)):
+        # How many words sparse axons take, only their weights tell: at most one per row.
+        sure = _ceil(rows, count) * (words + sparse) <= limits.weight_words
+        while not sure and count <= rows and any(_words(network, s, unit) > limits.weight_words for s in _cut(name, size, count, unit)):
             count += 1
         if count <= rows:
             return count

@@ -19,11 +19,13 @@ from ..spec.network import Network
 if TYPE_CHECKING:
     from ..gen.float_network import FloatNetwork
     from ..gen.quantize import QuantizeResult
+    from ..sim.fault_runs import FaultReport
+    from ..sim.faults import Fault
     from ..sim.golden import SimulationReport
     from .energy.report import EnergyReport
     from .results import BuildResult, CosimResult
 
-__all__ = ["boards", "compile", "cosim", "energy", "load", "quantize", "save", "simulate"]
+__all__ = ["boards", "compile", "cosim", "energy", "load", "quantize", "save", "simulate", "simulate_faults"]
 
 Source = str | os.PathLike[str]
 OnProgress = Callable[[int, int], None]
@@ -83,6 +85,24 @@ def simulate(network: Network, clips: Clips | Source, *, limit: int | None = Non
     return golden.simulate(network, _clips(clips, network, limit), limit=limit, progress=progress)
 
 
+def simulate_faults(network: Network, clips: Clips | Source, fault: Fault | str, *, mode: str = "static", per: str = "clip", seed: int = 0,
+                    n_seeds: int = 5, limit: int | None = None, progress: OnProgress | None = None) -> FaultReport:
+    """Runs the golden model without and with faults of the weight memories; see :mod:`spikeloom.sim.fault_runs`.
+
+    Parameters
+    ----------
+    fault : ``ber=1e-2`` or ``levels=8,sigma=0.4``, see :mod:`spikeloom.sim.faults`.
+    mode, per : ``static`` (drawn per ``clip`` or per ``run``) or ``dynamic`` (drawn at each read).
+    seed, n_seeds : the first seed, and how many.
+    """
+    from ..sim import fault_runs
+    from ..sim.faults import Fault
+
+    fault = Fault.parse(fault) if isinstance(fault, str) else fault
+    return fault_runs.simulate_faults(network, _clips(clips, network, limit), fault, mode=mode, per=per, seed=seed, n_seeds=n_seeds, limit=limit,
+                                      progress=progress)
+
+
 def energy(network: Network, clips: Clips | Source, *, constants: str = "65nm", static: bool = False, limit: int | None = None,
            progress: OnProgress | None = None) -> EnergyReport:
     """Energy of a network on the first ``limit`` clips (all, if None), and of its ANN equivalents, by the equations of docs/energy.md.
@@ -101,7 +121,7 @@ def energy(network: Network, clips: Clips | Source, *, constants: str = "65nm", 
 
 
 def compile(network: Network, folder: Source, *, board: str = "generic", lanes: int | None = None, tiles: int | None = None,
-            fabric: str = "auto", bitstream: bool = False, progress: OnProgress | None = None) -> BuildResult:
+            fabric: str = "auto", storage: str = "auto", bitstream: bool = False, progress: OnProgress | None = None) -> BuildResult:
     """Generates the chip of a network into a folder, and with ``bitstream`` takes it through the board's tools.
 
     Parameters
@@ -110,10 +130,13 @@ def compile(network: Network, folder: Source, *, board: str = "generic", lanes: 
     board : name of a board, see :func:`boards`.
     lanes, tiles : synapses per clock of a tile, and number of tiles; None lets the generator choose.
     fabric : ``"star"``, ``"mesh"`` or ``"auto"``.
+    storage : ``"auto"`` stores each projection dense or sparse, by what takes fewer bits; ``"dense"`` all dense; ``"as-given"`` as the network
+        says. The project's network is the one that is stored so; it computes the same. Dense weights can be replaced by any others later, over the
+        configuration port; sparse ones by those of a network with as many synapses per axon and lane.
     """
     from .flow import build
 
-    return build(network, Path(folder), board=board, lanes=lanes, tiles=tiles, fabric=fabric, bitstream=bitstream,
+    return build(network, Path(folder), board=board, lanes=lanes, tiles=tiles, fabric=fabric, storage=storage, bitstream=bitstream,
                  progress=progress)
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import plan_options, random_networks
 
+from spikeloom.gen.partition import TileLimits
 from spikeloom.gen.plan import plan
 from spikeloom.spec.arithmetic import Decay, bits_signed
 from spikeloom.spec.chip import AxonEntry
@@ -128,3 +129,26 @@ def test_the_same_network_and_options_give_the_same_plan(data) -> None:
     network = data.draw(random_networks())
     options = data.draw(plan_options(network))
     assert plan(network, **options) == plan(network, **options)
+
+
+def wide(inputs: int) -> Network:
+    """Many inputs, whose largest payloads, weights and shifts add up at one neuron of ``crowded``."""
+    size = 1 << 16
+    populations = [Population(name=f"x{k}", size=size, model=Model.INPUT, payload_min=-256, payload_max=255) for k in range(inputs)]
+    populations += [Population(name="crowded", size=1, model=Model.IF, output=True), Population(name="other", size=1, model=Model.IF, output=True)]
+    weights = np.full((1, size), -128)
+    projections = [Projection(source=p.name, target="crowded", weights=weights, shift=12) for p in populations[:inputs]]
+    # Beside a projection that is not shifted, the shift of the others is part of their weights.
+    projections += [Projection(source="x0", target=name, weights=np.zeros((1, size), dtype=int)) for name in ("crowded", "other")]
+    return Network(name="wide", populations=tuple(populations), projections=tuple(projections))
+
+
+def test_an_accumulator_of_48_bits_is_planned_and_one_of_more_is_refused_by_the_name_of_its_population() -> None:
+    limits = TileLimits(axons=1 << 22, weight_words=1 << 22)
+    most = (1 << 47) - 1
+    # One input of 65536 neurons adds 256 * 128 * 2**12 * 65536 = 2**43 at most: 15 of them stay below 2**47, 16 do not.
+    assert 15 * 2**43 <= most < 16 * 2**43
+    chip = plan(wide(15), limits=limits, tiles=2)
+    assert {g.population: tile.accumulator_bits for tile in chip.tiles for g in tile.groups}["crowded"] == 48
+    with pytest.raises(CapacityError, match="Population 'crowded': its synaptic sums need accumulators of 49 bits, and 48 is the most"):
+        plan(wide(16), limits=limits, tiles=2)

@@ -261,7 +261,7 @@ def test_states_are_written_word_by_word_and_shown_at_the_index_of_a_beat():
     assert [name for name, _ in state_layout(tile)[0].shape] == ["u", "current", "quiet", "taken", "v", "i"]
 
     async def bench(ctx):
-        for step in range(60):
+        for step in range(100):
             index = rng.randrange(tile.n_updates)
             ctx.set(dut.index, index)
             if index in words:
