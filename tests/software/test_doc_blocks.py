@@ -1,4 +1,4 @@
-"""docs/data.md and docs/faults.md: their code prints what they say."""
+"""Pages with examples: their code prints what they say."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-BLOCKS = {"docs/data.md": 4, "docs/faults.md": 2}
+BLOCKS = {"docs/data.md": 4, "docs/faults.md": 2, "docs/topology.md": 3}
 
 
 def run_blocks(text: str, page: str) -> int:
