@@ -80,16 +80,17 @@ def run(args: argparse.Namespace) -> int:
     if args.max_drop is not None and args.weight_bits != "auto":
         raise SpikeLoomError("--max-drop says what --bits auto may lose; give --bits auto with it, or leave it out")
     # Only what was given: the rest is the library's to choose.
-    more = {name: value for name, value in (("max_drop", args.max_drop), ("v_bits", args.v_bits), ("i_bits", args.i_bits)) if value is not None}
+    more = {name: value for name in ("max_drop", "v_bits", "i_bits", "dt", "decay_form", "fires") if (value := getattr(args, name)) is not None}
     with replace_file(args.output) as path:
         with Progress("quantize", quiet=args.json) as progress:
             result = api.quantize(args.source, weight_bits=args.weight_bits, scale=args.scale, decay=args.decay, clips=args.input,
-                                  beta=args.beta, threshold=args.threshold, reset=args.reset, readout=args.readout, dt=args.dt,
-                                  decay_form=args.decay_form, fires=args.fires, progress=progress.update, **more)
+                                  beta=args.beta, threshold=args.threshold, reset=args.reset, readout=args.readout,
+                                  progress=progress.update, **more)
         api.save(result.network, path)
-    assumed = list(result.network.metadata.get("nir", {}).get("assumed", []))
+    graph = result.network.metadata.get("nir")
+    assumed = list(graph["assumed"]) if graph else []
     if args.json:
-        print(json.dumps({**result.report.as_json(), "assumed": assumed}))
+        print(json.dumps({**result.report.as_json(), **({"assumed": assumed} if graph else {})}))
         return 0
     print(*assumed, result.report.text(), sep="\n")
     print(f"Written: {args.output}")

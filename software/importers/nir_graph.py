@@ -1,8 +1,8 @@
 """A NIR graph as a float network.
 
 Neurons become populations. What lies between two of them (Linear, Affine, Scale, Delay, Flatten, and sums, where edges meet) is linear, so it is
-multiplied out: one projection per pair and delay, and one bias. Conventions where frameworks differ are in :mod:`.nir_neurons`; whatever the file does
-not say is said in ``metadata["nir"]["assumed"]``. A cycle without a delay means, in snnTorch, Norse and Lava, that a spike comes back one timestep
+multiplied out: one projection per pair and delay, and one bias. Conventions where frameworks differ are in :mod:`.nir_neurons`; whatever the file
+does not say is said in ``metadata["nir"]["assumed"]``. A cycle without a delay means, in snnTorch, Norse and Lava, that a spike comes back one timestep
 later: the edge that closes it, seen from the inputs, gets delay 1.
 """
 
@@ -189,15 +189,19 @@ class _Import:
 
     def _population(self, n: str, name: str, bias: np.ndarray | None, outputs: set[str]) -> FloatPopulation:
         if n not in self.neurons:
-            low, high = self.options.payload
+            said = self.flat.nodes[n].metadata
+            low, high = (int(said.get(key, value)) for key, value in zip(("payload_min", "payload_max"), self.options.payload, strict=True))
             return FloatPopulation(name=name, size=self.flat.size_out[n], model=Model.INPUT, payload_min=low, payload_max=high)
         one = self.neurons[n]
         readout = Readout.NONE
         if n in outputs:
             memory = bool(np.any(np.asarray(one.beta)))
             readout = Readout.COUNT if one.fires else Readout.MAX if memory else Readout.SUM
+            said = self.flat.nodes[n].metadata.get("readout")
             if self.options.readout is not None:
                 readout = Readout(self.options.readout)
+            elif said in (("none", "count", "first") if one.fires else ("last", "sum", "max")):
+                readout = Readout(said)
             else:
                 self.notes.add("read by its spike count (--readout)" if one.fires else "read by its largest v (--readout last or sum)" if memory
                                else "read by the sum of its v (--readout last or max)", n)

@@ -7,8 +7,8 @@ NIR (Pedersen et al., "Neuromorphic intermediate representation", Nature Communi
     IF, I           dv/dt = r I
     Threshold       fires at I > threshold, no state
 
-and leaves the step open. With d = dt / tau (``euler``: what Norse and snnTorch compute) or d = 1 - exp(-dt / tau) (``exponential``: exact for an input
-that is constant within a step), beta = 1 - d, a weight becomes w r d (times w_in d_syn with a current), and v_leak a bias v_leak d. IF and I add r I per
+and leaves the step open. With d = dt / tau (``euler``: what Norse and snnTorch compute) or d = 1 - exp(-dt / tau) (``exponential``: exact for an
+input that is constant within a step), beta = 1 - d, a weight becomes w r d (times w_in d_syn with a current), v_leak a bias v_leak d. IF and I add r I per
 timestep, whatever dt is: so do Norse, snnTorch, Sinabs and spikingjelly.
 
 A reset to v_reset is one to 0 of u = v - v_reset, which obeys the same equation with v_leak - v_reset and v_threshold - v_reset. A bias of the
@@ -172,8 +172,8 @@ def neuron(flat: FlatGraph, name: str, options: NirOptions, metadata: dict, note
         if (level <= 0).any():
             raise flat.error(name, f"has a threshold of {level.min():g}" + (" above v_reset" if reset is Reset.ZERO else "")
                              + "; thresholds must be above 0, or the neuron fires by itself")
-        found.threshold, found.reset, found.strict = level, reset, options.fires != "at"
-        if options.fires is None:
+        found.threshold, found.reset, found.strict = level, reset, (options.fires or raw.metadata.get("fires")) != "at"
+        if options.fires is None and raw.metadata.get("fires") not in ("above", "at"):
             notes.add("a neuron fires where v is above its threshold, not at it (--fires at)")
     if not np.isfinite(found.gain).all() or not np.isfinite(found.leak).all():
         raise flat.error(name, "has parameters whose product is infinite or not a number; check r, w_in, v_leak and the time constants")
