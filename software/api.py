@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .energy.report import EnergyReport
     from .results import BuildResult, CosimResult
 
-__all__ = ["boards", "compile", "cosim", "energy", "load", "quantize", "save", "simulate", "simulate_faults"]
+__all__ = ["boards", "compile", "cosim", "energy", "load", "quantize", "save", "simulate", "simulate_faults", "to_nir"]
 
 Source = str | os.PathLike[str]
 OnProgress = Callable[[int, int], None]
@@ -78,6 +78,13 @@ def quantize(source: Source | FloatNetwork | Any, *, weight_bits: int | str | Ma
             network = replace(network, populations=(*network.populations[:-1], replace(last, labels=clips.words)))
     return quantize_network(network, weight_bits=weight_bits, scale=scale, decay=decay, v_bits=v_bits, i_bits=i_bits, max_drop=max_drop,
                             clips=clips, progress=progress)
+
+
+def to_nir(network: Network | FloatNetwork, *, dt: float = 1e-4) -> Any:
+    """A network as a ``nir.NIRGraph``, for other simulators, with time constants for a timestep of ``dt`` seconds; ``nir.write`` writes it."""
+    from .importers.nir_export import to_nir as export
+
+    return export(network, dt=dt)
 
 
 def simulate(network: Network, clips: Clips | Source, *, limit: int | None = None,

@@ -3,8 +3,8 @@
     tau = dt / (1 - beta)     r = 1 / (1 - beta)     w_in = 1 / (1 - alpha)
 
 so that the weights stay as they are (snnTorch writes its networks in the same way). What NIR has no field for is in the nodes' metadata, where our
-importer finds it: ``reset``, ``fires``, ``readout``, the input's payloads, and ``dt`` in the graph's. A projection with a delay has a Delay node; one of a
-population to itself with delay 1 has none, since that is how simulators take a loop.
+importer finds it: ``reset``, ``fires``, ``readout``, the input's payloads, and ``dt`` in the graph's. A projection with a delay has a Delay node; one
+of a population to itself with delay 1 has none, since that is how simulators take a loop.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def to_nir(network: Network | FloatNetwork, *, dt: float = 1e-4) -> Any:
         bias = p.of_each("bias") - _leak(p)
         incoming = net.incoming(p.name)
         if bias.any() and not incoming:
-            raise NetworkError(f"Population {p.name!r}: it has a bias and no projection, and in NIR a bias belongs to weights; add one with weights 0")
+            raise NetworkError(f"Population {p.name!r}: it has a bias and no projection, and NIR has a bias beside weights only; add weights of 0")
         for k, q in enumerate(incoming):
             if q.port is not Port.CURRENT:
                 raise NetworkError(f"Projection {q.name}: NIR has no port {q.port.value!r}; only networks without it can be exported")
@@ -101,12 +101,10 @@ def _refuse(p: FloatPopulation) -> None:
         wrong = "a lower clip of v"
     if p.classes is not None:
         wrong = "a vote of classes"
-    flat = p.model is Model.IF or (p.model is Model.LI and bool((p.of_each("beta") == 1).any()))
-    if np.any(np.asarray(p.v_init)) and (p.has_current or flat):
+    if np.any(p.of_each("v_init")) and (p.has_current or (p.of_each("beta") == 1).any()):
         wrong = "a v at the start without a leak that goes there"
     if wrong:
-        raise NetworkError(f"Population {p.name!r}: NIR has no {wrong}; such a network cannot be exported" if not wrong.startswith(("a ", "the "))
-                           else f"Population {p.name!r}: NIR does not have {wrong}; such a network cannot be exported")
+        raise NetworkError(f"Population {p.name!r}: NIR does not have {wrong}; such a network cannot be exported")
 
 
 def as_float(network: Network) -> FloatNetwork:

@@ -2,8 +2,8 @@
 
 Neurons become populations. What lies between two of them (Linear, Affine, Scale, Delay, Flatten, and sums, where edges meet) is linear, so it is
 multiplied out: one projection per pair and delay, and one bias. Conventions where frameworks differ are in :mod:`.nir_neurons`; whatever the file
-does not say is said in ``metadata["nir"]["assumed"]``. A cycle without a delay means, in snnTorch, Norse and Lava, that a spike comes back one timestep
-later: the edge that closes it, seen from the inputs, gets delay 1.
+does not say is said in ``metadata["nir"]["assumed"]``. A cycle without a delay means, in snnTorch, Norse and Lava, that a spike comes back one
+timestep later: the edge that closes it, seen from the inputs, gets delay 1.
 """
 
 from __future__ import annotations
@@ -190,7 +190,8 @@ class _Import:
     def _population(self, n: str, name: str, bias: np.ndarray | None, outputs: set[str]) -> FloatPopulation:
         if n not in self.neurons:
             said = self.flat.nodes[n].metadata
-            low, high = (int(said.get(key, value)) for key, value in zip(("payload_min", "payload_max"), self.options.payload, strict=True))
+            ends = zip(("payload_min", "payload_max"), self.options.payload, strict=True)
+            low, high = (v if isinstance(v := said.get(key), int) else value for key, value in ends)
             return FloatPopulation(name=name, size=self.flat.size_out[n], model=Model.INPUT, payload_min=low, payload_max=high)
         one = self.neurons[n]
         readout = Readout.NONE
