@@ -20,6 +20,7 @@ from ..arrays import MAX_BYTES
 __all__ = ["RawGraph", "RawNode", "raw_graph", "read_raw"]
 
 MAX_NODES, MAX_EDGES, MAX_DEPTH, MAX_FIELDS, MAX_NAME = 4096, 1 << 14, 8, 64, 200
+SHAPED = {"Input": "input", "Flatten": "input", "Output": "output"}  # nodes with a shape, and the name of the type that also holds it
 _FILTERS = {1, 2, 3, 32000}  # deflate, shuffle, checksum, lzf: inside h5py; others would load a plugin
 _ROWS = 16  # edges per read: names of any length may share one place of the file
 
@@ -110,7 +111,14 @@ class _Reader:
             nodes = {name: self.node(self.child(inner, name, where), f"node {name!r}", depth + 1) for name in self.names(inner, where, MAX_NODES)}
             return RawGraph(nodes, self.edges(self.child(group, "edges", where, "dataset"), where), metadata)
         fields = [name for name in self.names(group, where, MAX_FIELDS) if name not in ("type", "metadata", "input_type", "output_type")]
-        return RawNode(kind, {name: self.array(self.child(group, name, where, "dataset"), f"{where}: {name}") for name in fields}, metadata)
+        values = {name: self.array(self.child(group, name, where, "dataset"), f"{where}: {name}") for name in fields}
+        if kind in SHAPED and "shape" not in values and f"{SHAPED[kind]}_type" in group:
+            data = group[f"{SHAPED[kind]}_type"] if isinstance(group.get(f"{SHAPED[kind]}_type", getlink=True), self.h5py.HardLink) else None
+            if isinstance(data, self.h5py.Group) and SHAPED[kind] in data:
+                data = self.child(data, SHAPED[kind], where, "dataset")
+            if isinstance(data, self.h5py.Dataset) and data.shape is not None:
+                values["shape"] = self.array(data, f"{where}: shape")
+        return RawNode(kind, values, metadata)
 
     def metadata(self, group: Any, where: str) -> dict[str, Any]:
         """Texts and numbers of a node's metadata; other things are passed over, for they are the writer's own."""
@@ -184,9 +192,9 @@ def raw_graph(graph: Any, depth: int = 0) -> RawGraph:
             nodes[str(name)] = raw_graph(node, depth + 1)
             continue
         values = {k: v for k, v in vars(node).items() if k not in ("metadata", "input_type", "output_type") and v is not None}
-        for types in (getattr(node, "input_type", None), getattr(node, "output_type", None)):
-            if type(node).__name__ in ("Input", "Output") and types and all(v is not None for v in types.values()):
-                values["shape"] = next(iter(types.values()))
+        types = getattr(node, f"{SHAPED[kind]}_type", None) if (kind := type(node).__name__) in SHAPED else None
+        if types and all(v is not None for v in types.values()):
+            values["shape"] = next(iter(types.values()))
         arrays = {k: np.asarray(v) for k, v in values.items()}
         for k, v in arrays.items():
             if v.dtype.kind not in "iufbUS":

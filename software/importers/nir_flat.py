@@ -177,12 +177,12 @@ def _find_sizes(flat: FlatGraph) -> None:
         if node.kind in ("Affine", "Linear"):
             weight = node.values.get("weight")
             if weight is None or weight.ndim != 2:
-                shape = "none" if weight is None else f"one of shape {list(weight.shape)}"
-                raise flat.error(name, f"needs a weight matrix [outputs, inputs], and has {shape}")
+                has = "none" if weight is None else f"one of shape {list(weight.shape)}"
+                raise flat.error(name, f"needs a weight matrix [outputs, inputs], and has {has}")
             know(name, weight.shape[0], True)
             know(name, weight.shape[1], False)
             continue
-        shape = node.values.get("shape", node.values.get("input_type") if node.kind == "Flatten" else None)
+        shape = node.values.get("shape")
         if node.kind in ("Input", "Output", "Pass", "Flatten"):
             dims = [] if shape is None or shape.dtype.kind not in "iuf" or not np.isfinite(shape).all() else [int(n) for n in shape.reshape(-1)]
             if dims and min(dims) > 0:

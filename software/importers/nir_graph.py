@@ -135,7 +135,8 @@ class _Import:
         projections: list[FloatProjection] = []
         biases: dict[str, np.ndarray] = {}
         for n, signal in targets.items():
-            gain, parts = self.neurons[n].gain, {}
+            gain = self.neurons[n].gain
+            parts: dict[tuple[str, int], np.ndarray] = {}
             for (source, delay), matrix in signal.parts.items():
                 key = source, max(delay, 1) if (source, n) in late else delay
                 dense = np.diag(matrix * gain) if matrix.ndim == 1 else matrix * gain[:, None]
@@ -198,15 +199,15 @@ class _Import:
         if n in outputs:
             memory = bool(np.any(np.asarray(one.beta)))
             readout = Readout.COUNT if one.fires else Readout.MAX if memory else Readout.SUM
-            said = self.flat.nodes[n].metadata.get("readout")
+            wish = self.flat.nodes[n].metadata.get("readout")
             if self.options.readout is not None:
                 readout = Readout(self.options.readout)
-            elif said in (("none", "count", "first") if one.fires else ("last", "sum", "max")):
-                readout = Readout(said)
+            elif wish in (("none", "count", "first") if one.fires else ("last", "sum", "max")):
+                readout = Readout(wish)
             else:
                 self.notes.add("read by its spike count (--readout)" if one.fires else "read by its largest v (--readout last or sum)" if memory
                                else "read by the sum of its v (--readout last or max)", n)
-        more = {"alpha": one.alpha} if one.model in (Model.CUBALIF, Model.CUBALI) else {}
+        more: dict[str, Any] = {"alpha": one.alpha} if one.model in (Model.CUBALIF, Model.CUBALI) else {}
         return FloatPopulation(name=name, size=one.size, model=one.model, beta=one.beta, threshold=one.threshold, reset=one.reset, strict=one.strict,
                                bias=0.0 if bias is None else bias, v_init=one.v_init, readout=readout, output=n in outputs, **more)
 

@@ -34,11 +34,10 @@ def random_network(seed: int) -> FloatNetwork:
         FloatPopulation(name="c", size=4, model=Model.IF, threshold=2.0, reset=resets[2], readout=Readout.COUNT),
         FloatPopulation(name="d", size=3, model=Model.CUBALI, beta=0.8, alpha=0.5, readout=Readout.LAST),
         FloatPopulation(name="e", size=3, model=Model.LI, beta=0.875, bias=rng.normal(0, 0.1, 3), readout=Readout.MAX))
-    projections = (FloatProjection(source="x", target="a", weights=weights(5, 6)), FloatProjection(source="a", target="a", weights=weights(5, 5), delay=1),
-                   FloatProjection(source="a", target="b", weights=weights(4, 5)), FloatProjection(source="x", target="b", weights=weights(4, 6), delay=3),
-                   FloatProjection(source="b", target="c", weights=weights(4, 4)), FloatProjection(source="c", target="a", weights=weights(5, 4), delay=2),
-                   FloatProjection(source="c", target="d", weights=weights(3, 4)), FloatProjection(source="c", target="e", weights=weights(3, 4)))
-    return FloatNetwork(name="random", populations=populations, projections=projections)
+    size = {p.name: p.size for p in populations}
+    projections = [FloatProjection(source=a, target=b, weights=weights(size[b], size[a]), delay=delay) for a, b, delay in (
+        ("x", "a", 0), ("a", "a", 1), ("a", "b", 0), ("x", "b", 3), ("b", "c", 0), ("c", "a", 2), ("c", "d", 0), ("c", "e", 0))]
+    return FloatNetwork(name="random", populations=populations, projections=tuple(projections))
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -50,11 +49,11 @@ def test_a_network_comes_back_as_it_was(seed, dt, tmp_path) -> None:
     assert {p.name for p in net.populations} == {p.name for p in back.populations}
     for p in net.populations:
         q = back.population(p.name)
-        assert (p.size, p.model, p.payload_max, p.readout, p.output) == (q.size, q.model, q.payload_max, q.readout, q.output or p.readout is q.readout
-                                                                        and p.output)
+        assert (p.size, p.model, p.payload_max, p.readout) == (q.size, q.model, q.payload_max, q.readout)
         assert not p.spikes or (p.reset, p.strict) == (q.reset, q.strict)
         for name in ("beta", "alpha", "threshold", "bias", "v_init"):
-            assert np.allclose(p.of_each(name), q.of_each(name), rtol=1e-6, atol=1e-7) or (p.has_current and name == "bias" and p.gain is Gain.COMPLEMENT)
+            factor = 1 - p.of_each("beta") if name == "bias" and p.gain is Gain.COMPLEMENT else 1.0
+            assert np.allclose(p.of_each(name) * factor, q.of_each(name), rtol=1e-5, atol=1e-6)
     key = {(q.source, q.target, q.delay): q.weights for q in back.projections}
     assert len(key) == len(net.projections)
     for q in net.projections:
@@ -63,7 +62,7 @@ def test_a_network_comes_back_as_it_was(seed, dt, tmp_path) -> None:
         assert np.allclose(key[q.source, q.target, q.delay], q.weights * factor, rtol=1e-6)
     x = np.random.default_rng(seed).integers(-1, 4, (4, 60, 6))
     ours, theirs = run_float(net, x, record=True), run_float(back, x, record=True)
-    assert all(0.999 <= np.mean(ours.spikes[name] == theirs.spikes[name]) for name in ours.spikes)  # float32 at a threshold
+    assert all(np.mean(ours.spikes[name] == theirs.spikes[name]) >= 0.999 for name in ours.spikes)  # float32 at a threshold
     assert ours.spikes["a"].any() and ours.spikes["b"].any()
 
 

@@ -110,7 +110,8 @@ def test_a_threshold_behind_an_integrator_is_a_neuron_without_a_reset() -> None:
 
 def test_linear_nodes_multiply_out_and_sums_add() -> None:
     nodes = {"flat": nir.Flatten({"input": np.array([3])}, 0, -1), "scale": nir.Scale(np.array([1.0, 2.0, 3.0])),
-             "a": nir.Affine(W, np.array([1.0, 0])), "b": nir.Linear(2 * W), "d": nir.Delay(np.array([0.0, 0.003])), "n": nir.IF(r=ONE, v_threshold=ONE)}
+             "a": nir.Affine(W, np.array([1.0, 0])), "b": nir.Linear(2 * W), "d": nir.Delay(np.array([0.0, 0.003])),
+             "n": nir.IF(r=ONE, v_threshold=ONE)}
     edges = ("input", "flat"), ("flat", "scale"), ("scale", "a"), ("input", "b"), ("b", "d"), ("a", "n"), ("d", "n"), ("n", "output")
     net = read_nir(graph(nodes, *edges), dt=1e-3)
     now, later = sorted(net.projections, key=lambda q: q.delay)
@@ -206,6 +207,18 @@ def test_scalars_are_spread_shapes_found_and_double_edges_count_once(tmp_path) -
     assert net.name == "a_1" and [p.size for p in net.populations] == [3, 2] and np.allclose(net.projections[0].weights, W * 0.1)
     for text in ("lif: tau is one number for all", "lif: r is 1, for the file", "input -> fc, 2 times in the file, counts once", "no v_reset"):
         assert text in assumed(net)
+
+
+@pytest.mark.parametrize("fields", [{"shape": [1, 3]}, {"input_type/input": [3]}, {"input_type": [3]}, {"input_type/input": h5py.Empty("f4")}])
+def test_a_shape_is_read_wherever_a_writer_put_it(fields, tmp_path) -> None:
+    nodes = {"input": {"type": "Input", **fields}, "flat": {"type": "Flatten", "start_dim": 0, "end_dim": -1, **fields},
+             "lif": {"type": "LIF", "tau": 0.01, "v_threshold": 1.0}, "output": {"type": "Output"}}
+    path = old_file(tmp_path / "a.nir", nodes, [("input", "flat"), ("flat", "lif"), ("lif", "output")])
+    if "input_type/input" in fields and isinstance(fields["input_type/input"], h5py.Empty):
+        with pytest.raises(FileFormatError, match="has a size that nothing in the file says; give the Input a shape"):
+            read_nir(path, dt=1e-3)
+    else:
+        assert [p.size for p in read_nir(path, dt=1e-3).populations] == [3, 3]
 
 
 def test_a_graph_without_ends_gets_them(tmp_path) -> None:
