@@ -1,4 +1,4 @@
-"""docs/data.md and docs/faults.md: their code prints what they say."""
+"""docs/data.md, docs/faults.md and docs/import.md: their code prints what they say."""
 
 from __future__ import annotations
 
