@@ -66,6 +66,10 @@ def _search(s: Search, r: QuantizeReport) -> list[str]:
             what = f"{step.projection} to {step.bits} bits" if step.projection else f"none, {step.bits} bits each"
             end = " (taken)" if step is chosen else "" if step.kept else " (too much)"
             lines.append(f"    {step.memory_bits:11d}  {step.accuracy:8.2%}  {what}{end}")
+    c = r.comparison
+    if c is not None and c.agreement is not None and c.clips:  # answers that changed are what a loss can vary by
+        error = 100 * ((1 - c.agreement) / c.clips) ** 0.5
+        lines.append(f"    one standard error of the loss on {c.clips} clips is up to {error:.1f} points; judge the network on other clips")
     lines.append("    bits: " + ", ".join(f"{q.name} {q.weight_bits}" for q in r.projections))
     if not s.met:
         lines.append(f"! weights of 8 bits already lose more than {s.max_drop:g} points, so nothing was narrowed: "

@@ -161,10 +161,19 @@ class Tile(wiring.Component):
                 m.d.sync += [more.eq(0), beat.eq(0)]
             with m.Elif(more):
                 m.d.sync += beat.eq(beat + 1)
+
+        def of_beat(held, lane):
+            choices = [held[b * tile.update_lanes + lane] for b in range(beats)]
+            return Array(choices)[beat] if beats > 1 else choices[0]
+
+        # A gate without events of its own would see another group's.
+        own_side = Const(1, 1)
+        if any(g.update.has_gate and not g.side_axons for g in tile.groups):
+            own_side = Array(int(g.side_axons > 0) for g in tile.groups)[now_group]
         for lane in range(tile.update_lanes):
-            for held, sums in ((lanes.sums, update.sums), (lanes.side_sums, update.side_sums))[:1 + tile.has_sides]:
-                choices = [held[b * tile.update_lanes + lane] for b in range(beats)]
-                m.d.comb += sums[lane].eq(Array(choices)[beat] if beats > 1 else choices[0])
+            m.d.comb += update.sums[lane].eq(of_beat(lanes.sums, lane))
+            if tile.has_sides:
+                m.d.comb += update.side_sums[lane].eq(Mux(own_side, of_beat(lanes.side_sums, lane), 0))
 
         # Results.
         m.d.comb += [

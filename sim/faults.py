@@ -22,7 +22,7 @@ import numpy as np
 from ..spec.errors import NetworkError
 from ..spec.network import Kind, Network, Projection
 
-__all__ = ["Fault", "faulty", "headroom"]
+__all__ = ["Fault", "faulty"]
 
 
 @dataclass(frozen=True)
@@ -87,19 +87,6 @@ def faulty(network: Network, fault: Fault, rng: np.random.Generator, *, shared: 
                 read[p.matrix] = weights
         # Unshared reads of one matrix differ, and so can no longer be called one.
         projections.append(replace(p, weights=weights, matrix=p.matrix if shared else ""))
-    return replace(network, projections=tuple(projections))
-
-
-def headroom(network: Network) -> Network:
-    """The network with the largest weights of its formats: a chip planned for it has accumulators that hold the sums of any faults."""
-    projections = []
-    for p in network.projections:
-        if p.codebook is not None:
-            largest = max(p.codebook, key=lambda v: (abs(v), v))  # the positive one of equals: it needs the wider sum
-        else:
-            largest = -(1 << (p.weight_bits - 1))
-        stored = p.weights != 0 if p.kind is Kind.SPARSE else np.ones(p.weights.shape, dtype=bool)
-        projections.append(replace(p, weights=np.where(stored, largest, p.weights)))
     return replace(network, projections=tuple(projections))
 
 

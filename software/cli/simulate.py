@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from ...sim.fault_runs import drawn
@@ -69,8 +70,9 @@ def _faults(args: argparse.Namespace) -> int:
         result = api.simulate_faults(network, args.input, args.fault, mode=mode, per=args.fault_per, seed=args.seed, n_seeds=args.seeds,
                                      limit=args.limit, progress=progress.update)
     if args.write_faulty is not None:
-        with replace_file(args.write_faulty) as partial:
-            api.save(drawn(network, args.fault, args.seed), partial)
+        broken = drawn(network, args.fault, args.seed)
+        with replace_file(args.write_faulty) as partial:  # it says what it is, beside what the network it was made of says of itself
+            api.save(replace(broken, metadata={**network.metadata, "fault": {"fault": str(args.fault), "seed": args.seed}}), partial)
     if args.json:
         print(json_line(result, ("fault", "mode", "per", "clips", "accuracy", "mean", "spread", "seeds", "accuracies", "changed")))
         return 0

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from spikeloom.gen.pack import pack
 from spikeloom.gen.plan import plan
 from spikeloom.gen.state import state_words, stored_state, unpack_state
+from spikeloom.hdl.tile import MemoryKind
 from spikeloom.sim import golden
 from spikeloom.spec.arithmetic import Decay, Rounding
 from spikeloom.spec.network import Gain, Model, Network, Population, Port, Projection, Readout, Refractory, Reset
 
 from ..strategies import plan_options, random_networks
 from .chip_bench import compare, describe, play
-from .host_items import FLUSH, READ, RESET, config_state, config_words, idle, read_states, step, timesteps
+from .host_items import FLUSH, READ, RESET, config_state, config_words, read_states, timesteps
 from .host_programs import random_clip
 from .test_random_networks import FAST, LONG
 
@@ -146,7 +147,7 @@ def test_states_of_random_networks_are_read_and_written(case):
 
 @pytest.mark.slow
 @settings(**LONG)
-@given(cases(longest=12, max_size=14, max_delay=63), st.sampled_from((0.0, 0.5)))
+@given(cases(longest=12, max_size=14, max_delay=63, sparse=True, shared=True), st.sampled_from((0.0, 0.5)))
 def test_states_of_many_random_networks_are_read_and_written(case, stall):
     network, options, clips = case
     prove_states(network, options, *clips, stall=stall)
@@ -184,36 +185,8 @@ def test_states_of_one_population_can_be_written_alone():
     begin = golden.State.with_potentials(network, {"y": np.array([5, -300, 1000, 7])})
     (where,) = [k for k, tile in enumerate(chip.tiles) if tile.groups[0].population == "y"]
     x = clip_of(network, 3)
-    (run,) = play(chip, image, [*config_words(chip, where, 5, state_words(chip, network, begin)[where]), *timesteps(chip, x), READ])
+    (run,) = play(chip, image, [*config_words(chip, where, MemoryKind.STATE, state_words(chip, network, begin)[where]), *timesteps(chip, x), READ])
     assert compare(chip, network, x, run, result=golden.run(network, x[None], state=begin, record=True), lengths=False) == []
-
-
-def test_a_request_waits_for_the_end_of_what_is_under_way():
-    network = layered()
-    chip, image = chip_of(network, tiles=2)
-    x, log = clip_of(network, 1), []
-    play(chip, image, [*timesteps(chip, x), READ, read_states(chip)[0]], log=log)
-    times = [int(line.split(":")[0].split()[1]) for line in log]
-    assert times[-1] > times[-2] + 20, "the request was taken before READ was over"
-    with pytest.raises(AssertionError, match="at item"):  # after STEP, the chip waits for FLUSH, READ, RESET or the next timestep
-        play(chip, image, [*timesteps(chip, x), read_states(chip)[0]], max_cycles=3000)
-
-
-@pytest.mark.parametrize("tiles", [1, 2])
-def test_commands_and_events_right_behind_a_request_wait_until_it_is_answered(tiles):
-    # A host that is slow to take the words: STEP comes while parts are left, in every cycle of the request that there is.
-    network = layered()
-    chip, image = chip_of(network, tiles=tiles)
-    x, requests = clip_of(network, 1), read_states(chip)
-    for pause in range(7):
-        for stall in (0.0, 0.7)[:1 + pause % 2]:
-            items = [*timesteps(chip, x[:3]), READ, *requests, idle(pause + 1), *timesteps(chip, x[3:]), READ]
-            (run,) = play(chip, image, [*items, requests[0], idle(pause + 1), step(), READ], seed=pause, stall=stall)
-            given = np.concatenate([x, x[:1] * 0])
-            assert compare(chip, network, given, run, lengths=False, reads=[3, 6, 7]) == []
-            n = len(requests)
-            assert differences(chip, network, split(chip, run.words[:n]), golden.run(network, x[None, :3]).state) == []
-            assert run.words[n] == state_words(chip, network, golden.run(network, x[None]).state)[0][0]
 
 
 def test_events_that_are_on_their_way_stay_there():

@@ -116,12 +116,13 @@ def test_graded_inputs_take_a_wide_state_or_cost_weight_bits_and_the_report_says
     net, clips = graded()
     wide = quantize(net, clips=clips).report
     assert wide.populations[0].v_bits > 18 and any("more than one multiplier" in n and "payload of x" in n for n in wide.notes)
-    assert all(q.used_bits == 8 for q in wide.projections if q.source == "x")
+    assert all(q.used_bits >= 7 for q in wide.projections)
     narrow = quantize(net, clips=clips, v_bits=12, i_bits=12).report
     (p,), x = narrow.populations, narrow.projections[0]
     assert (p.v_bits, p.i_bits, p.guard_bits, p.limited) == (12, 12, 0, True) and x.used_bits < 6
     assert any(f"{x.used_bits} of 8 bits from x" in n and "fewer payload bits" in n for n in narrow.notes)
-    assert narrow.comparison.layers[0].saturations < 0.02  # what the weights paid for
+    (layer,) = narrow.comparison.layers
+    assert layer.saturations < 0.06 and layer.rate_integer == pytest.approx(layer.rate_float, rel=0.1)  # what the weights paid for
 
 
 def test_given_guard_bits_too_the_format_is_kept_and_saturates():

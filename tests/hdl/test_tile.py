@@ -131,11 +131,11 @@ def plain(seed, **changes):
 
 
 def everything(seed, **changes):
-    """Sparse axons beside others, a gate with a list of its own, codebooks beside plain weights, neurons that fire several times."""
-    entries = {3: (AxonEntry(0, 0, 0, SPARSE), AxonEntry(1, 0, 0), AxonEntry(1, 1, 1, SIDE)), 4: (AxonEntry(0, 0, 0), AxonEntry(2, 0, 1)),
-               5: (AxonEntry(0, 3, 1, SPARSE), AxonEntry(1, 3, 0), AxonEntry(1, 0, 0, SPARSE)),
-               6: (AxonEntry(1, 4, 0, SIDE), AxonEntry(2, 3, 0), AxonEntry(2, 6, 1))}
-    groups = [(3, SPIKING, {MAIN: 3, SPARSE: 6}), (9, GATED, {MAIN: 6, SIDE: 7, SPARSE: 4}), (5, TWICE, {MAIN: 9})]
+    """Sparse axons beside others, a gate with a list of its own and one without, codebooks beside plain weights, neurons that fire several times."""
+    entries = {4: (AxonEntry(0, 0, 0, SPARSE), AxonEntry(1, 0, 0), AxonEntry(1, 1, 1, SIDE)), 5: (AxonEntry(0, 0, 0), AxonEntry(2, 0, 1)),
+               6: (AxonEntry(0, 3, 1, SPARSE), AxonEntry(1, 3, 0), AxonEntry(1, 0, 0, SPARSE), AxonEntry(3, 0, 0)),
+               7: (AxonEntry(1, 4, 0, SIDE), AxonEntry(2, 3, 0), AxonEntry(2, 6, 1))}
+    groups = [(3, SPIKING, {MAIN: 3, SPARSE: 6}), (9, GATED, {MAIN: 6, SIDE: 7, SPARSE: 4}), (5, TWICE, {MAIN: 9}), (2, GATED, {MAIN: 3})]
     return Case(groups, entries, seed, {(2, MAIN): BOOK, (1, SIDE): BOOK[1:]}, **changes)
 
 

@@ -16,8 +16,9 @@ from spikeloom.gen.pack import pack
 from spikeloom.gen.plan import plan
 from spikeloom.sim import golden
 from spikeloom.sim.engines import run as cosimulate
+from spikeloom.sim.fault_headroom import headroom
 from spikeloom.sim.fault_runs import FaultReport, answers_under_faults, drawn, simulate_faults
-from spikeloom.sim.faults import Fault, faulty, headroom
+from spikeloom.sim.faults import Fault, faulty
 from spikeloom.spec.arithmetic import Decay
 from spikeloom.spec.clips import Clips
 from spikeloom.spec.errors import CapacityError, NetworkError
@@ -158,6 +159,7 @@ def test_static_faults_are_those_of_their_network_clip_by_clip() -> None:
     got = answers_under_faults(net, many, fault, mode="static", seed=5)
     want = [int(golden.run(drawn(net, fault, 5, k), many.dense(k, k + 1)).answers[0]) for k in range(6)]
     assert got.tolist() == want
+    assert len({drawn(net, fault, 5, k).digest for k in range(6)}) == 6 and drawn(net, fault, 5).digest != drawn(net, fault, 6).digest
     got = answers_under_faults(net, many, fault, mode="static", per="run", seed=5)
     assert got.tolist() == golden.simulate(drawn(net, fault, 5), many).answers.tolist()
 
@@ -240,6 +242,43 @@ def test_headroom_holds_the_sums_of_any_faults(bits: int) -> None:
     if bits == 4:
         with pytest.raises(CapacityError, match="sums"):
             pack(plan(net, tiles=1, lanes=4), headroom(net))
+
+
+def mixed(payload: tuple[int, int], *formats: tuple[int, ...] | int, matrix: str = "") -> Network:
+    """Inputs and a neuron, a projection of each format: a codebook, or bits."""
+    fields = [{"weight_bits": f} if isinstance(f, int) else {"codebook": f} for f in formats]
+    return Network(name="mixed", populations=(
+        Population(name="x", size=4, model=Model.INPUT, payload_min=payload[0], payload_max=payload[1]),
+        Population(name="y", size=3, model=Model.IF, readout=Readout.COUNT)),
+        projections=tuple(Projection(source="x", target="y", weights=np.full((3, 4), f[0] if isinstance(f, tuple) else 1), delay=k,
+                                     matrix=matrix, **more) for k, (f, more) in enumerate(zip(formats, fields))))
+
+
+@pytest.mark.parametrize("payload, formats, fill", [
+    ((1, 1), [4], [-8]), ((1, 1), [(-1, 1)], [1]), ((1, 1), [(-3, 2)], [-3]), ((1, 1), [(-3, 100)], [100]), ((1, 1), [4, (-1, 1)], [-8, -1]),
+    ((1, 1), [2, (-1, 0, 90)], [1, 90]), ((-3, 1), [4], [-8]), ((1, 7), [3, 6], [-4, -32])])
+def test_headroom_takes_the_end_of_the_formats_that_needs_more_bits(payload, formats, fill) -> None:
+    net = mixed(payload, *formats)
+    full = headroom(net)
+    assert [np.unique(p.weights).tolist() for p in full.projections] == [[f] for f in fill]
+    chip = plan(full, tiles=1, lanes=4)
+    rng = np.random.default_rng(0)
+    for _ in range(30):  # among them weights at all ends
+        ends = [np.array(p.codebook or (-(1 << p.weight_bits - 1), (1 << p.weight_bits - 1) - 1)) for p in net.projections]
+        rows = [e[rng.integers(len(e), size=(3, 1))] + np.zeros((3, 4), int) for e in ends]
+        pack(chip, dataclasses.replace(net, projections=tuple(dataclasses.replace(p, weights=r) for p, r in zip(net.projections, rows))))
+
+
+def test_headroom_of_a_shared_matrix_is_shared_and_absent_synapses_stay_absent() -> None:
+    assert {p.matrix for p in headroom(mixed((1, 1), 4, 4, matrix="w")).projections} == {"w"}
+    weights = np.eye(4, dtype=int)
+    assert np.array_equal(headroom(network(weights, weight_bits=3, kind=Kind.SPARSE)).projections[0].weights, -4 * weights)
+
+
+def test_headroom_that_neither_end_gives_is_refused() -> None:
+    # Payloads of both signs: all lowest or all highest give 4 * 126, lowest here and highest there 4 * 240, which needs a bit more.
+    with pytest.raises(NetworkError, match="no weights of one kind"):
+        headroom(mixed((-6, 6), (-20, 1), (-1, 20)))
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")

@@ -345,31 +345,42 @@ def test_spikes_become_clips(tmp_path, capsys) -> None:
     assert main(["data", "shd", str(packed), "-o", str(out), "--front-end", str(tmp_path / "bins.json"), "--split", "val"]) == 2
 
 
-def test_a_download_is_unpacked_and_encoded(tmp_path, config, capsys, monkeypatch) -> None:
-    served = tmp_path / "served"
-    served.mkdir()
-    archive = tar(served / gsc.ARCHIVE, speech_commands())
-    (served / "shd_test.h5.gz").write_bytes(gzip.compress(shd_file(tmp_path / "x.h5").read_bytes()))
-    (tmp_path / "bins.json").write_text(json.dumps(BINS))
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """A folder, and the address under which this machine serves it."""
+    folder = tmp_path / "served"
+    folder.mkdir()
     monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "log_message", lambda *_: None)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(http.server.SimpleHTTPRequestHandler, directory=str(served)))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(http.server.SimpleHTTPRequestHandler, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
-    try:
-        url, out = f"http://127.0.0.1:{server.server_port}/", str(tmp_path / "o.npz")
-        get = ["data", "gsc", str(tmp_path / "gsc"), "-o", out, "--front-end", str(config), "--download", "--url", url + gsc.ARCHIVE]
-        assert main([*get, "--split", "val"]) == 2 and "SHA-256" in capsys.readouterr().err  # it is not the published archive
-        assert not list((tmp_path / "gsc").iterdir())
-        assert main([*get, "--split", "val", "--sha256", hashlib.sha256(archive.read_bytes()).hexdigest()]) == 0
-        assert read_clips(out).n_clips == 6
-        get = ["data", "shd", str(tmp_path / "shd"), "-o", out, "--front-end", str(tmp_path / "bins.json"), "--download", "--url",
-               url + "shd_test.h5.gz"]
-        assert main(get) == 0 and "no published SHA-256 is known" in capsys.readouterr().out
-        assert (tmp_path / "shd/shd_test.h5.gz.sha256").is_file() and read_clips(out).n_clips == 12
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    yield folder, f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_speech_commands_are_downloaded_checked_unpacked_and_encoded(tmp_path, config, capsys, served) -> None:
+    folder, url = served
+    archive, out = tar(folder / gsc.ARCHIVE, speech_commands()), tmp_path / "o.npz"
+    get = ["data", "gsc", str(tmp_path / "gsc"), "-o", str(out), "--front-end", str(config), "--download", "--url", url + gsc.ARCHIVE]
+    assert main([*get, "--split", "val"]) == 2 and "SHA-256" in capsys.readouterr().err  # it is not the published archive
+    assert not list((tmp_path / "gsc").iterdir())
+    get += ["--sha256", hashlib.sha256(archive.read_bytes()).hexdigest()]
+    assert main([*get, "--split", "val"]) == 0 and read_clips(out).n_clips == 6
+    archive.unlink()
+    assert main([*get, "--split", "train"]) == 0 and read_clips(out).n_clips == 12  # what is there is not fetched again
+
+
+def test_spikes_are_downloaded_and_the_first_copy_trusted_plainly(tmp_path, capsys, served) -> None:
+    folder, url = served
+    (folder / "shd_test.h5.gz").write_bytes(gzip.compress(shd_file(tmp_path / "x.h5").read_bytes()))
+    (tmp_path / "bins.json").write_text(json.dumps(BINS))
+    out = tmp_path / "o.npz"
+    assert main(["data", "shd", str(tmp_path / "shd"), "-o", str(out), "--front-end", str(tmp_path / "bins.json"), "--download", "--url",
+                 url + "shd_test.h5.gz"]) == 0
+    assert "no published SHA-256 is known" in capsys.readouterr().out
+    assert (tmp_path / "shd/shd_test.h5.gz.sha256").is_file() and read_clips(out).n_clips == 12
 
 
 @pytest.mark.parametrize("text, says", [("{", "not a JSON"), ("[" * 100_000, "not a JSON"), ('{"kind": "bins"}', "knows log_mel"),

@@ -181,6 +181,7 @@ def test_normalised_features_have_no_mean_and_the_deviation_of_one() -> None:
     for per, axis in (("clip", None), ("band", 0)):
         y = Normalise(per=per).apply(x) / ONE
         assert np.abs(y.mean(axis=axis)).max() < 1e-3 and np.abs(y.std(axis=axis) - 1).max() < 1e-3
+        assert (y.std(axis=0)[6] > 4 * y.std(axis=0)[0]) == (per == "clip")  # which leaves the bands as different as they were
     y = Normalise(**fit(x[None])).apply(x) / ONE
     assert np.abs(y.mean(axis=0)).max() < 1e-3 and np.abs(y.std(axis=0) - 1).max() < 1e-3
     assert not Normalise(per="clip").apply(np.full((5, 3), -20 * ONE)).any()
@@ -227,7 +228,8 @@ REFUSED = {
     "no object": 7, "no kind": {}, "another kind": {"kind": "wavelets"}, "no features": {"kind": "delta"},
     "other features": {"kind": "delta", "features": {"kind": "mfcc"}}, "an unknown entry": {**DESCRIPTIONS["delta"], "thresold": 1},
     "a missing entry": {"kind": "graded", "bits": 5, "features": MEL}, "10 bits": {**DESCRIPTIONS["graded"], "bits": 10},
-    "a truth for a number": {**DESCRIPTIONS["graded"], "bits": True}, "no number": {**DESCRIPTIONS["graded"], "steps": float("nan")},
+    "a truth for a number": {**DESCRIPTIONS["graded"], "features": {**MEL, "hop": True}},
+    "no number": {**DESCRIPTIONS["graded"], "steps": float("nan")},
     "text for a number": {**DESCRIPTIONS["graded"], "steps": "2"}, "levels that fall": {**DESCRIPTIONS["thermometer"], "levels": [1, 0]},
     "no levels": {**DESCRIPTIONS["thermometer"], "levels": []}, "a rate of 0": {**DESCRIPTIONS["poisson"], "rate": 0},
     "a fast sample rate": {**DESCRIPTIONS["delta"], "features": {**MEL, "sample_rate_hz": 10**9}},

@@ -53,6 +53,7 @@ def test_the_faulty_network_of_a_run_is_written_and_is_that_which_was_scored(fil
     printed = json.loads(capsys.readouterr().out)
     written = api.load(out)
     assert written.digest == drawn(network, Fault(ber=0.2), 3).digest != network.digest
+    assert written.metadata["fault"] == {"fault": "ber=0.2", "seed": 3}
     assert golden.simulate(written, clips).accuracy == printed["accuracies"][0]
 
 
