@@ -87,7 +87,7 @@ def build_population(net: FloatNetwork, p: FloatPopulation, bits: Sequence[int],
     need, plain = needs(net, p, reference), _floor(p)
     floor = plain
     if options.v_bits is not None and options.guard_bits is None:  # with both given, the format is the caller's, and v saturates where it must
-        floor = np.maximum(floor, need.v / (1 << (options.v_bits - 1)))
+        floor = np.maximum(floor, np.maximum(need.v / (1 << (options.v_bits - 1)), _fixed(p) / _largest(options.v_bits)))
     if options.i_bits is not None and options.guard_bits is None and p.has_current:
         floor = np.maximum(floor, need.i / (1 << (options.i_bits - 1)))
     # Neurons that are read as values are compared with one another; a lower clip is one number for all.
@@ -130,6 +130,17 @@ def _floor(p: FloatPopulation) -> np.ndarray:
     return np.maximum(largest, largest[largest > 0].min()) / MAX_FIXED
 
 
+def _fixed(p: FloatPopulation) -> np.ndarray:
+    """What a given v_bits has to hold without saturation, ``[size]``: threshold, start, and the bias where it enters v."""
+    values = abs(p.of_each("v_init")) if p.has_current else np.maximum(abs(p.of_each("v_init")), abs(p.of_each("bias")))
+    return np.maximum(values, p.threshold) if p.spikes else values
+
+
+def _largest(bits: int) -> float:
+    """The largest of those in units of v: one less than the largest v, since a strict theta is rounded down and one is added."""
+    return max((1 << (bits - 1)) - 2, 0.5)
+
+
 def _guard_bits(p: FloatPopulation, scale: np.ndarray, decays: dict[str, DecayChoice], need: Needs, options: Options) -> int:
     """Guard bits with which thresholds are fine enough and the rounding of the decays is harmless.
 
@@ -155,6 +166,9 @@ def _guard_bits(p: FloatPopulation, scale: np.ndarray, decays: dict[str, DecayCh
     for given, values in ((options.v_bits, need.v), (options.i_bits, need.i if p.has_current else need.i * 0)):
         if given is not None and values.any():
             most = min(most, int(np.floor(np.log2(float(((1 << (given - 1)) * scale[values > 0] / values[values > 0]).min()) * (1 + 1e-9)))))
+    fixed = _fixed(p)
+    if options.v_bits is not None and fixed.any():
+        most = min(most, int(np.floor(np.log2(float((_largest(options.v_bits) * scale[fixed > 0] / fixed[fixed > 0]).min()) * (1 + 1e-9)))))
     return max(min(guard, most), 0)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .energy.report import EnergyReport
     from .results import BuildResult, CosimResult
 
-__all__ = ["boards", "compile", "cosim", "energy", "load", "quantize", "save", "simulate", "simulate_faults"]
+__all__ = ["boards", "compile", "cosim", "energy", "load", "quantize", "save", "simulate", "simulate_faults", "to_nir"]
 
 Source = str | os.PathLike[str]
 OnProgress = Callable[[int, int], None]
@@ -45,29 +45,32 @@ def save(network: Network, path: Source) -> None:
     save_network(network, Path(path))
 
 
-def quantize(source: Source | FloatNetwork, *, weight_bits: int | str | Mapping[Any, int] = 8, scale: str = "neuron", decay: str = "multiply",
+def quantize(source: Source | FloatNetwork | Any, *, weight_bits: int | str | Mapping[Any, int] = 8, scale: str = "neuron", decay: str = "multiply",
              v_bits: int | None = None, i_bits: int | None = None, max_drop: float = 1.0, clips: Clips | Source | None = None,
-             beta: float | None = None, threshold: float | None = None, reset: str | None = None, readout: str = "count",
-             progress: OnProgress | None = None) -> QuantizeResult:
-    """Quantizes a float network, or the state dict of a chain of Linear and Leaky layers.
+             beta: float | None = None, threshold: float | None = None, reset: str | None = None, readout: str | None = None,
+             dt: float | None = None, decay_form: str | None = None, fires: str | None = None, progress: OnProgress | None = None) -> QuantizeResult:
+    """Quantizes a float network, a NIR graph, or the state dict of a chain of Linear and Leaky layers.
 
     Parameters
     ----------
-    source : a :class:`~spikeloom.gen.float_network.FloatNetwork` of any models, or .pt (read with weights_only), or .npz with w0, b0, w1, ...
+    source : a :class:`~spikeloom.gen.float_network.FloatNetwork` of any models; a NIR graph: .nir, or a ``nir.NIRGraph``; or a state dict: .pt (read
+        with weights_only), or .npz with w0, b0, w1, ...
     weight_bits, scale, decay, v_bits, i_bits, max_drop : as in :func:`spikeloom.gen.quantize.quantize`.
     clips : inputs to measure the range of v and to compare both networks on, or None. If they name as many classes as the last
         layer has neurons, the network takes the names.
-    beta, threshold, reset : of every layer of a state dict; None takes what the file says, and where it says nothing 0.9, 1.0 and subtract.
-    readout : of the last layer of a state dict: its spike count, or the last, sum or max of its membrane.
+    beta, threshold : of every layer of a state dict; None takes what the file says, and where it says nothing 0.9 and 1.0.
+    reset : of every layer; None takes what the file says, and where it says nothing subtract (state dict) or zero (NIR).
+    readout : of the last layer: its spike count, or the last, sum or max of its membrane, which then does not fire (default count; of a NIR graph
+        whose output does not fire: max).
+    dt, decay_form, fires : of a NIR graph, see :class:`~spikeloom.software.importers.nir_neurons.NirOptions`. What was assumed is in the network's
+        ``metadata["nir"]["assumed"]``.
     """
     from ..gen.float_network import FloatNetwork
     from ..gen.quantize import quantize as quantize_network
-    from .importers.state_dict import read_state_dict
+    from .importers.source import read_source
 
-    if isinstance(source, FloatNetwork):
-        network = source
-    else:
-        network = read_state_dict(Path(source), beta=beta, threshold=threshold, reset=reset, readout=readout)
+    network = source if isinstance(source, FloatNetwork) else read_source(
+        source, beta=beta, threshold=threshold, reset=reset, readout=readout, dt=dt, decay_form=decay_form, fires=fires)
     if clips is not None:
         clips = _clips(clips, network)
         last = network.populations[-1]
@@ -75,6 +78,13 @@ def quantize(source: Source | FloatNetwork, *, weight_bits: int | str | Mapping[
             network = replace(network, populations=(*network.populations[:-1], replace(last, labels=clips.words)))
     return quantize_network(network, weight_bits=weight_bits, scale=scale, decay=decay, v_bits=v_bits, i_bits=i_bits, max_drop=max_drop,
                             clips=clips, progress=progress)
+
+
+def to_nir(network: Network | FloatNetwork, *, dt: float = 1e-4) -> Any:
+    """A network as a ``nir.NIRGraph``, for other simulators, with time constants for a timestep of ``dt`` seconds; ``nir.write`` writes it."""
+    from .importers.nir_export import to_nir as export
+
+    return export(network, dt=dt)
 
 
 def simulate(network: Network, clips: Clips | Source, *, limit: int | None = None,

@@ -1,6 +1,7 @@
 """Turn a float network into a quantized network.
 
-SRC is a state dict of a chain of Linear and snnTorch Leaky layers: .pt, or .npz with w0, b0, w1, ...
+SRC is a NIR graph (.nir), or a state dict of a chain of Linear and snnTorch Leaky layers: .pt, or .npz with w0, b0, w1, ...
+What a NIR file leaves open is assumed, and shown in lines that begin with "assumed:".
 With --input, the quantized network is compared with the float network on these clips.
 """
 
@@ -64,9 +65,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     layers.add_argument("--beta", type=float, help="decay of the membrane per timestep (default: that of the file, else 0.9)")
     layers.add_argument("--threshold", type=float, help="firing threshold (default: that of the file, else 1.0)")
     layers.add_argument("--reset", choices=("subtract", "subtract_before_decay", "zero", "zero_after", "none"),
-                        help="what a spike does to the membrane (default: that of the file, else subtract)")
-    layers.add_argument("--readout", choices=("count", "last", "sum", "max"), default="count",
-                        help="what the last layer is read by: its spike count, or its membrane if it does not fire (default count)")
+                        help="what a spike does to the membrane (default: that of the file, else subtract, and of a NIR graph zero)")
+    layers.add_argument("--readout", choices=("count", "last", "sum", "max"),
+                        help="what the last layer is read by: its spike count, or its membrane, and then it does not fire (default count)")
+    graph = parser.add_argument_group("NIR graphs (.nir), which give differential equations and leave the step open")
+    graph.add_argument("--dt", type=float, metavar="SECONDS", help="timestep; needed where the graph has time constants and does not say it")
+    graph.add_argument("--decay-form", choices=("euler", "exponential"),
+                       help="decay 1 - dt/tau, as Norse and snnTorch compute, or exp(-dt/tau) (default euler)")
+    graph.add_argument("--fires", choices=("above", "at"), help="whether v has to be above its threshold, or at it is enough (default above)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -74,16 +80,18 @@ def run(args: argparse.Namespace) -> int:
     if args.max_drop is not None and args.weight_bits != "auto":
         raise SpikeLoomError("--max-drop says what --bits auto may lose; give --bits auto with it, or leave it out")
     # Only what was given: the rest is the library's to choose.
-    more = {name: value for name, value in (("max_drop", args.max_drop), ("v_bits", args.v_bits), ("i_bits", args.i_bits)) if value is not None}
+    more = {name: value for name in ("max_drop", "v_bits", "i_bits", "dt", "decay_form", "fires") if (value := getattr(args, name)) is not None}
     with replace_file(args.output) as path:
         with Progress("quantize", quiet=args.json) as progress:
             result = api.quantize(args.source, weight_bits=args.weight_bits, scale=args.scale, decay=args.decay, clips=args.input,
                                   beta=args.beta, threshold=args.threshold, reset=args.reset, readout=args.readout,
                                   progress=progress.update, **more)
         api.save(result.network, path)
+    graph = result.network.metadata.get("nir")
+    assumed = list(graph["assumed"]) if graph else []
     if args.json:
-        print(json.dumps(result.report.as_json()))
+        print(json.dumps({**result.report.as_json(), **({"assumed": assumed} if graph else {})}))
         return 0
-    print(result.report.text())
+    print(*assumed, result.report.text(), sep="\n")
     print(f"Written: {args.output}")
     return 0

@@ -281,3 +281,16 @@ def test_float_network_refuses_what_it_cannot_simulate():
         run_float(chain(), np.zeros((1, 2, 7), int))
     with pytest.raises(NetworkError, match="6 input channels, the clips have 2"):
         quantize(chain(), clips=Clips.from_dense(np.ones((1, 2, 2), int)))
+
+
+@pytest.mark.parametrize("v_bits", [8, 12, 16])
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_threshold_that_nothing_reaches_fits_a_given_state(v_bits, strict) -> None:
+    """Its need is the threshold itself, and a strict theta is one above it."""
+    net = FloatNetwork(name="far", populations=(
+        FloatPopulation(name="x", size=1, model=Model.INPUT),
+        FloatPopulation(name="n", size=1, model=Model.LIF, beta=0.5, threshold=20.0, strict=strict, readout=Readout.COUNT)),
+        projections=(FloatProjection(source="x", target="n", weights=np.array([[0.01]])),))
+    clips = Clips.from_dense(np.ones((2, 5, 1), np.int64))
+    p = quantize(net, v_bits=v_bits, clips=clips).network.population("n")
+    assert p.v_bits == v_bits and p.v_max / 2 < p.theta[0] <= p.v_max
