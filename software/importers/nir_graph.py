@@ -52,7 +52,8 @@ def read_nir(source: Any, options: NirOptions | None = None, **values: Any) -> F
     notes = Notes()
     flat = flatten(raw, "NIR graph" if path is None else str(path), notes)
     stem = re.sub(r"\W", "_", "nir" if path is None else path.stem, flags=re.ASCII)[:60]
-    return _Import(flat, options, dict(raw.metadata), notes).network(stem if stem[:1].isalpha() else f"net_{stem}")
+    with np.errstate(over="ignore", invalid="ignore"):  # what float32 cannot hold becomes infinite, and is refused as that
+        return _Import(flat, options, dict(raw.metadata), notes).network(stem if stem[:1].isalpha() else f"net_{stem}")
 
 
 class _Import:

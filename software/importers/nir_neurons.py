@@ -116,7 +116,7 @@ class _Node:
             raise self.flat.error(self.name, f"has a {key} of {value.dtype}; numbers are needed")
         values = value.astype(np.float64).reshape(-1)
         if values.size == 1 != self.size:
-            self.notes.add(f"{key} is one number for all neurons", self.name)
+            self.notes.add("a parameter that is one number holds for all neurons", self.name)
             values = np.broadcast_to(values, (self.size,))
         if values.size != self.size:
             raise self.flat.error(self.name, f"has {self.size} neurons and {values.size} values of {key}")

@@ -205,7 +205,8 @@ EDGES = [("input", "fc"), ("fc", "lif"), ("lif", "output")]
 def test_scalars_are_spread_shapes_found_and_double_edges_count_once(tmp_path) -> None:
     net = read_nir(old_file(tmp_path / "a-1.nir", CHAIN, [*EDGES, EDGES[0]]), dt=1e-3)
     assert net.name == "a_1" and [p.size for p in net.populations] == [3, 2] and np.allclose(net.projections[0].weights, W * 0.1)
-    for text in ("lif: tau is one number for all", "lif: r is 1, for the file", "input -> fc, 2 times in the file, counts once", "no v_reset"):
+    for text in ("lif: a parameter that is one number holds for all",
+                 "lif: r is 1, for the file", "input -> fc, 2 times in the file, counts once", "no v_reset"):
         assert text in assumed(net)
 
 
