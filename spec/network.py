@@ -50,7 +50,14 @@ class Network:
             raise NetworkError(f"Network {self.name!r}: a name is a letter, then letters, digits and underscores, at most 63 in all; rename it")
         object.__setattr__(self, "populations", tuple(self.populations))
         object.__setattr__(self, "projections", tuple(self.projections))
-        object.__setattr__(self, "metadata", MappingProxyType(json.loads(json.dumps(dict(self.metadata)))))
+        for parts, kind in ((self.populations, Population), (self.projections, Projection)):
+            for number, part in enumerate(parts):
+                if not isinstance(part, kind):
+                    raise NetworkError(f"Network {self.name!r}: number {number} of its {kind.__name__.lower()}s is {part!r}, not a {kind.__name__}")
+        try:
+            object.__setattr__(self, "metadata", MappingProxyType(json.loads(json.dumps(dict(self.metadata)))))
+        except (TypeError, ValueError) as error:
+            raise NetworkError(f"Network {self.name!r}: its metadata must be JSON values ({error}); make text of the others") from None
         if not 1 <= len(self.populations) <= MAX_POPULATIONS:
             raise NetworkError(f"Network {self.name!r}: {len(self.populations)} populations; 1 to {MAX_POPULATIONS} are possible; "
                                "join those with the same parameters, or split the network")

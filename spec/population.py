@@ -106,6 +106,12 @@ class Population:
         if not _NAME.fullmatch(self.name):
             raise NetworkError(f"{where}: a name is a letter, then letters, digits and underscores, at most 63 in all; rename it")
         check_fields(self, where, _INTEGERS, _ENUMS)
+        for name in ("decay", "current_decay", "adaptation_decay"):
+            if not isinstance(getattr(self, name), Decay):
+                raise NetworkError(f"{where}: {name} must be a Decay, not {getattr(self, name)!r}; 0.9 is Decay(factor=230, fraction_bits=8)")
+        if not isinstance(self.labels, tuple | list) or not all(type(label) is str for label in self.labels):
+            raise NetworkError(f"{where}: labels must be a tuple of text, not {self.labels!r}; give one for each readout value, or none")
+        object.__setattr__(self, "labels", tuple(self.labels))
         if not 1 <= self.size <= MAX_NEURONS:
             raise NetworkError(f"{where}: size must be 1 to {MAX_NEURONS}, not {self.size}")
         if not -256 <= self.payload_min <= self.payload_max <= 255:

@@ -282,3 +282,20 @@ def test_integers_of_numpy_and_names_of_members_are_taken() -> None:
     assert (q.port, q.kind, type(q.delay)) == (Port.CURRENT, Kind.SPARSE, int)
     assert net(q, populations=(X, p)).digest == net(to_h(kind=Kind.SPARSE, delay=2, codebook=(0, 1)),
                                                     populations=(X, h(reset=Reset.ZERO, readout=Readout.COUNT))).digest
+
+
+@pytest.mark.parametrize("build, parts", [
+    (lambda: h(decay=0.9), ("Population 'h': ", "decay must be a Decay, not 0.9", "0.9 is Decay(factor=230, fraction_bits=8)")),
+    (lambda: cuba(current_decay=None), ("Population 'h': ", "current_decay must be a Decay, not None", "0.9 is Decay(factor=230, fraction_bits=8)")),
+    (lambda: alif(adaptation_decay={"factor": 3}), (POPULATION, "adaptation_decay must be a Decay", "0.9 is Decay(factor=230, fraction_bits=8)")),
+    (lambda: h(readout=Readout.COUNT, labels="ab"), (POPULATION, "labels must be a tuple of text", "give one for each readout value, or none")),
+    (lambda: h(readout=Readout.COUNT, labels=(1, 2)), (POPULATION, "labels must be a tuple of text", "give one for each readout value, or none")),
+    (lambda: net(to_h(), populations=(X, None)), ("Network 'n': ", "number 1 of its populations is None, not a Population")),
+    (lambda: net(to_h(), metadata={"a": object()}), ("Network 'n': ", "its metadata must be JSON values", "make text of the others")),
+])
+def test_parts_of_another_type_are_refused(build, parts):
+    refused(build, *parts)
+
+
+def test_labels_may_be_a_list():
+    assert h(readout=Readout.COUNT, labels=["a", "b"]).labels == ("a", "b")
