@@ -56,5 +56,10 @@ def run(args: argparse.Namespace) -> int:
         rows += [("LUTs", result.luts), ("flip-flops", result.ffs), ("block RAMs", result.brams), ("DSPs", result.dsps),
                  ("Fmax / MHz", result.fmax_mhz)]
     print(table(rows))
+    stored = api.load(args.output / "network.npz")
+    other = [f"{p.source} -> {p.target}" for p, given in zip(stored.projections, network.projections) if p.kind is not given.kind]
+    if other:
+        print(f"Stored otherwise than given ({args.storage}): {', '.join(other)}. The answers are the same; a sparse projection has no synaptic "
+              "operations where it has no synapse, and the network in the project has a digest of its own.")
     print(f"Written: {args.output}")
     return 0

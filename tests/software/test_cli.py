@@ -18,6 +18,7 @@ import pytest
 from spikeloom.software import api
 from spikeloom.software.cli.main import main
 from spikeloom.software.results import BuildResult, CosimResult
+from spikeloom.spec.archive import save_network
 from spikeloom.spec.arithmetic import Decay
 from spikeloom.spec.errors import CapacityError, FileFormatError, MismatchError
 from spikeloom.spec.network import Gain, Kind, Model, Network, Population, Port, Projection, Readout, Refractory, Reset
@@ -225,6 +226,18 @@ def test_build_hands_on_its_options_and_writes_the_folder(replace, tmp_path, cap
     assert json.loads(capsys.readouterr().out) == {"tiles": 2, "lanes": 16, "weight_bits_total": 4096, "luts": None, "ffs": None,
                                                    "brams": None, "dsps": None, "fmax_mhz": None}
     assert (out / "manifest.json").is_file()
+
+
+def test_build_says_which_projections_it_stores_otherwise_than_given(tmp_path, capsys) -> None:
+    weights = np.zeros((40, 40), dtype=int)
+    weights[::7, ::5] = 3
+    network = Network(name="thin", populations=(Population(name="x", size=40, model=Model.INPUT),
+                                                Population(name="y", size=40, model=Model.LIF, theta=5, readout=Readout.COUNT)),
+                      projections=(Projection(source="x", target="y", weights=weights),))
+    save_network(network, tmp_path / "net.npz")
+    for storage, said in (("auto", True), ("as-given", False)):
+        assert main(["build", str(tmp_path / "net.npz"), "--board", "generic", "--storage", storage, "-o", str(tmp_path / storage)]) == 0
+        assert ("Stored otherwise than given (auto): x -> y." in capsys.readouterr().out) == said
 
 
 def test_a_failed_build_is_one_paragraph_and_leaves_nothing(replace, tmp_path, capsys) -> None:
