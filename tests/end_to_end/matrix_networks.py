@@ -71,7 +71,7 @@ def _population(row: Row, number: int, rng: np.random.Generator) -> Population:
         if other == "per neuron":
             fields["alpha"] = rng.integers(60, 240, size)
     if model in (Model.CUBALIF, Model.CUBALI):
-        fields["gain"] = list(Gain)[number % 2]
+        fields["gain"] = Gain.UNIT if row.decay == "none" else list(Gain)[number % 2]  # 1 - beta would be 0
     if model is Model.SPIKGRU:
         fields |= {"gate_table": TABLE if number % 2 else rng.integers(0, 256, 4), "gate_shift": FORMATS[row.form][1] // 2 + number % 3,
                    "gate_bias": rng.integers(-20, 40, size)}
@@ -81,7 +81,8 @@ def _population(row: Row, number: int, rng: np.random.Generator) -> Population:
         fields["readout"] = (Readout.LAST, Readout.SUM, Readout.MAX)[number % 3]
     else:
         fields["theta"] = rng.integers(20, 20 + largest // 4, size)
-        fields["theta"][0] = 16
+        fields["bias"][0] = 9
+        fields["theta"][0] = 1 if fields.get("gain") is Gain.COMPLEMENT else 16
         if model is not Model.ALIF:
             fields["max_spikes"] = (1, 3, 1, 7, 1)[number % 5]
         fields |= {0: {"refractory": 2}, 1: {"refractory": 3, "refractory_mode": Refractory.INTEGRATE}, 2: {"inhibition": 2}}.get(number % 6, {})
@@ -103,10 +104,10 @@ def _projection(source: str, target: str, shape: tuple[int, int], form: str, rng
     else:
         values = np.array((-1, 1)) if how["weight_bits"] == 1 else np.arange(-(1 << how["weight_bits"] - 1), 1 << how["weight_bits"] - 1)
     up = rng.choice((0.15, 0.6, 0.7, 0.85), (shape[0], 1))
-    up[0] = 0.9  # so that each population fires
+    up[0] = 1.0  # neuron 0 of each population fires
     weights = np.where(rng.random(shape) < up, rng.choice(values[values > 0], shape), rng.choice(values[values <= 0], shape))
     if how.get("kind") is Kind.SPARSE:
-        weights *= rng.random(shape) < 0.5
+        weights[1:] *= rng.random((shape[0] - 1, shape[1])) < 0.5
     return Projection(source=source, target=target, weights=weights, **how, **fields)
 
 
