@@ -1,11 +1,11 @@
 """What each neuron model, weight format and port costs: cells and cycles of one tile, 40 inputs to 128 recurrent neurons.
 
-    python bench/models.py [--write] [--ecp5] [--cycles]
+    python bench/models.py [--write] [--ecp5] [--cycles] [--only TEXT]
 
-One tile (no host side, no network on chip) with parameters of each neuron, everything else equal: 6 bit weights, 16 bit states. The cycles are
-those of a chip of that one tile, per timestep, for the same clip of 16 events per timestep and thresholds that nothing reaches: so the work is that of
-the same events for all. ``--write`` puts the table into docs/performance.md; ``--ecp5`` adds place and route (minutes); ``--cycles`` leaves
-synthesis out.
+One tile (no host side, no network on chip) with parameters of each neuron, everything else equal: 6 bit weights, 16 bit states. The cycles
+are those of a chip of that one tile, per timestep, for the same clip of 16 events per timestep and thresholds that nothing reaches: so the
+work is that of the same events for all. ``--write`` puts the table into docs/performance.md; ``--ecp5`` adds place and route (minutes);
+``--cycles`` leaves synthesis out, and ``--only`` all tiles without that text in their name.
 """
 
 from __future__ import annotations
@@ -139,10 +139,11 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--ecp5", action="store_true")
     parser.add_argument("--cycles", action="store_true")
+    parser.add_argument("--only", default="")
     args = parser.parse_args()
     lines, base = [], None
     titles = ["tile", "lanes", "cycles/step", "SOP/step", "weight bits", "xc7 LUT", "of LIF", "FF", "BRAM 18 + 36", "DSP", "ECP5 COMB", "MHz"]
-    for variant in variants():
+    for variant in (v for v in variants() if args.only in v.name):
         chip, silent = variant.chip, silenced(variant)
         report = cycles_of(silent.chip, silent.network, clip())
         tile = chip.tiles[0]
@@ -161,7 +162,7 @@ def main() -> None:
         lines.append(line)
         print(" | ".join(line), flush=True)
     table = "\n".join("| " + " | ".join(line) + " |" for line in [titles, ["---"] * len(titles), *lines])
-    if args.write:
+    if args.write and not args.only:
         text = DOCUMENT.read_text()
         found, count = re.subn(r"(<!-- bench/models\.py -->\n).*?(<!-- end -->)", lambda m: f"{m[1]}{table}\n{m[2]}", text, count=1, flags=re.S)
         if not count:

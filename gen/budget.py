@@ -26,7 +26,7 @@ MULTIPLIER_WIDTH, MULTIPLIER_LEAST = 18, 9  # inputs of a multiplier; smallest p
 LUTS_PER_SUM_BIT = 2.0  # adder, and multiplexer to the update lanes
 LUTS_PER_STATE_BIT = 3.5  # add, saturate, compare, decay, subtract
 LUTS_PER_ADDRESS_BIT = 2.0
-LUTS_PER_TILE, FFS_PER_TILE = 150, 40
+LUTS_PER_TILE, FFS_PER_TILE = 100, 40
 LUTS_OF_HOST, FFS_OF_HOST = 450, 80
 LUTS_PER_LINK_BIT, LUTS_PER_LINK = 1.0, 12.0
 ERROR = {"luts": 1.15, "ffs": 1.25, "brams": 1.0, "dsps": 1.0}  # refused only if too large by more than the estimate may be wrong
@@ -91,12 +91,13 @@ def _tile(tile: TileSpec, chip: ChipSpec, block_bits: int) -> dict[str, int]:
 
     address = bits_unsigned(max(tile.weight_depth - 1, 1)) + bits_unsigned(axons) * (2 + len(tile.lists) * tile.slots)
     graded = tile.value_weight_bits + tile.payload_bits if tile.payload_kind == "graded" else 0
-    further = tile.state_bits - tile.stored_bits + (3 * v_bits if any(g.update.has_gate for g in tile.groups) else 0)
+    worked = sum(f.bits for f in tile.state_fields if f.name not in ("v", "i"))  # those two are only kept
+    further = worked - tile.stored_bits + (3 * v_bits if any(g.update.has_gate for g in tile.groups) else 0)
     luts = (LUTS_PER_SUM_BIT * p * tile.accumulator_bits * (1 + tile.has_sides / 2) + p * tile.value_weight_bits + p * graded
             + LUTS_PER_STATE_BIT * u * (tile.stored_bits + v_bits * profiles + further)
             + LUTS_PER_ADDRESS_BIT * address + LUTS_PER_TILE + DISTRIBUTED_LUTS * cells)
     ffs = ((2 + tile.has_sides) * p * tile.accumulator_bits + p * 2 * graded
-           + u * (tile.stored_bits + v_bits + 2 * parameters + 4 + (tile.update_latency - 2) * (tile.state_bits + v_bits))
+           + u * (tile.stored_bits + v_bits + 2 * parameters + 4 + (tile.update_latency - 2) * (worked + v_bits))
            + 2 * address + FFS_PER_TILE + (2 * u * v_bits if any(g.update.decay.kind == "multiply" for g in tile.groups) else 0))
     if chip.counters:
         luts, ffs = luts + 6 * 32 * len(tile.groups), ffs + 5 * 32 * len(tile.groups)
@@ -124,8 +125,10 @@ def estimate(chip: ChipSpec, block_bits: int = 18432) -> dict[str, int]:
     luts = LUTS_OF_HOST + 2.0 * seen + 3.0 * readout_bits + DISTRIBUTED_LUTS * _cells(readout_bits, chip.n_readouts)
     ffs = FFS_OF_HOST + seen + readout_bits
     if chip.writable:
-        widest = max(max(t.lanes * t.weight_bits, t.update_lanes * (t.theta_bits + t.bias_bits)) for t in chip.tiles)
-        luts, ffs = luts + widest, ffs + widest + 30
+        widest = max(max(t.lanes * t.weight_bits, t.update_lanes * (t.theta_bits + t.bias_bits), t.update_lanes * t.state_bits) for t in chip.tiles)
+        luts, ffs = luts + widest + sum(t.update_lanes * t.state_bits for t in chip.tiles), ffs + widest + 30
+    if chip.exports:
+        luts, ffs = luts + sum(t.update_lanes * t.state_bits / 3 + 16 for t in chip.tiles), ffs + 60
     total = {"luts": luts, "ffs": ffs, "brams": 0.0, "dsps": 0.0}
     for tile in chip.tiles:
         for name, value in _tile(tile, chip, block_bits).items():

@@ -207,6 +207,10 @@ def _check_keys(chip: ChipSpec, network: Network) -> None:
     listening = tuple(tuple(t for t, tile in enumerate(chip.tiles) if key in tile.entries) for key in range(len(chip.keys)))
     outputs = {o.population for o in chip.outputs}
     _require(outputs == {p.name for p in network.outputs}, f"Outputs are {sorted(outputs)}")
+    for output, p in zip(chip.outputs, network.outputs, strict=True):
+        got = (output.population, output.size, output.readout, output.value_bits, output.max_spikes, output.classes)
+        wanted = (p.name, p.size, p.readout, p.v_bits, p.max_spikes, () if p.classes is None else tuple(np.asarray(p.classes).tolist()))
+        _require(got == wanted, f"Output {output.population!r} (name, size, readout, v_bits, max_spikes, classes): {got} instead of {wanted}")
     keys = Keys(specs=chip.keys, tiles=listening, to_host=tuple(k.population in outputs for k in chip.keys))
     try:
         check_routes(keys, chip.fabric)

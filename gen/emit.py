@@ -13,10 +13,12 @@ from amaranth.lib import data
 from ..hdl.answer import answer_fields, answering
 from ..hdl.config_port import config_layout, memory_words
 from ..hdl.host_port import event_port_layout, rejected_layout
+from ..hdl.readback import readback_layout
 from ..hdl.readout import readout_port_layout, spike_port_layout
 from ..hdl.sequencer import Command, control_layout
 from ..hdl.tile import counters_layout
 from ..hdl.top import Chip, errors_layout
+from ..hdl.update import state_layout
 from ..spec.archive import save_network
 from ..spec.chip import ChipSpec
 from ..spec.image import MemoryImage
@@ -85,6 +87,7 @@ def manifest(chip: ChipSpec, network: Network) -> dict:
             "v_bits": max(g.update.v_bits for g in tile.groups), "weight_bits": tile.weight_bits,
             "accumulator_bits": tile.accumulator_bits, "theta_bits": tile.theta_bits, "bias_bits": tile.bias_bits,
             "memories": {str(kind): {"depth": depth, "width": width} for kind, (depth, width) in sorted(memory_words(chip, index).items())},
+            "state": _fields(state_layout(tile)[0].shape),  # of one lane; a word of the state memory is one such struct per update lane
             **({"counters": _fields(counters_layout(tile)[0].shape)} if chip.counters else {}),
             "groups": [{"population": g.population, "first": g.first, "size": g.size, "level": g.level, "axons": g.axons,
                         "update_base": tile.update_base(k), "updates": tile.rows(k) * tile.beats} for k, g in enumerate(tile.groups)],
@@ -93,7 +96,9 @@ def manifest(chip: ChipSpec, network: Network) -> dict:
     streams = {"events": event_port_layout(chip.inputs), "control": control_layout(), "spikes": spike_port_layout(chip),
                "readouts": readout_port_layout(chip)}
     if chip.writable:
-        streams["config"] = config_layout()
+        streams["config"] = config_layout(chip)
+    if chip.exports:
+        streams["readback"] = readback_layout()
     return {
         "format": MANIFEST_FORMAT, "name": chip.name, "network": network.name, "network_digest": chip.network_digest, "top": "chip.v",
         "period": chip.period, "levels": chip.levels, "clock": "clk", "reset": "rst",

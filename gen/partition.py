@@ -6,17 +6,18 @@ small populations may share a tile, and populations that share their weights do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..spec.errors import CapacityError
 from ..spec.network import Model, Network
 from ..spec.update import UpdateSpec
+from .demand import Demand, demand_of, total_demand
 from .lists import list_axons
-from .matrices import matrices_of
+from .slices import Slice
 from .updates import update_of
 
-__all__ = ["DEFAULT_LANES", "Partition", "Slice", "TileLimits", "TilePart", "axons_of", "partition"]
+__all__ = ["DEFAULT_LANES", "Partition", "Slice", "TileLimits", "TilePart", "partition"]
 
 DEFAULT_LANES = 16
 SHARE_SLACK = 1.25  # how much busier a tile may get so that populations with the same update share its datapath
@@ -29,15 +30,6 @@ class TileLimits:
     neurons: int = 4096
     axons: int = 1 << 16
     weight_words: int = 1 << 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Slice:
-    """Neurons ``first`` .. ``first + size - 1`` of a population."""
-
-    population: str
-    first: int
-    size: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,11 +51,6 @@ class Partition:
         """(tile, slice) of every slice of a population, by ascending neuron."""
         found = [(t, s) for t, tile in enumerate(self.tiles) for s in tile.slices if s.population == population]
         return tuple(sorted(found, key=lambda item: item[1].first))
-
-
-def axons_of(network: Network, population: str) -> int:
-    """Input lines of a population: one per neuron of the source of each of its projections."""
-    return sum(network.population(p.source).size for p in network.incoming(population))
 
 
 def _ceil(a: int, b: int) -> int:
@@ -92,46 +79,37 @@ def _cut(population: str, size: int, count: int, unit: int) -> list[Slice]:
 
 def _least_slices(network: Network, name: str, unit: int, limits: TileLimits) -> int:
     """Tiles that a population needs at least; CapacityError if not even one row of it fits into a tile."""
-    size, axons = network.population(name).size, axons_of(network, name)
-    row = min(unit, size)
+    size, (main, side, sparse) = network.population(name).size, list_axons(network, name)
+    axons, words, row = main + side + sparse, main + side, min(unit, size)
     if axons > limits.axons:
         raise CapacityError(f"Population {name!r} needs {axons} axons (neurons of its sources), a tile has {limits.axons}. "
                             "Its neurons can be split over tiles, its fan-in cannot: use fewer or smaller sources.")
-    if row > limits.neurons or axons > limits.weight_words:
-        raise CapacityError(f"One row of population {name!r} needs {row} neurons and {axons} weight words, and a tile has "
-                            f"{limits.neurons} neurons and {limits.weight_words} words. Use fewer lanes or a smaller fan-in.")
-    rows_per_tile = min(limits.neurons // row, limits.weight_words // axons)
-    return _ceil(_ceil(size, row), rows_per_tile)
+    if row <= limits.neurons and words <= limits.weight_words:
+        rows = _ceil(size, row)
+        count = _ceil(rows, min(limits.neurons // row, limits.weight_words // max(words, 1)))
+        # How many words sparse axons take, only their weights tell: at most one per row.
+        sure = _ceil(rows, count) * (words + sparse) <= limits.weight_words
+        while not sure and count <= rows and any(_words(network, s, unit) > limits.weight_words for s in _cut(name, size, count, unit)):
+            count += 1
+        if count <= rows:
+            return count
+        words = max(_words(network, s, unit) for s in _cut(name, size, rows, unit))
+    raise CapacityError(f"One row of population {name!r} needs {row} neurons and {words} weight words, and a tile has "
+                        f"{limits.neurons} neurons and {limits.weight_words} words. Use fewer lanes or a smaller fan-in.")
 
 
-def _use(network: Network, slices: Sequence[Slice], unit: int) -> tuple[int, int, int]:
-    """Neurons, axons and weight words that slices take on one tile of ``unit`` lanes; weights that are shared take their words once."""
-    words, stored = 0, set()
-    for s in slices:
-        main, *others = list_axons(network, s.population)
-        words += _ceil(s.size, unit) * sum(others)
-        shared = _shared_key(network, s)
-        if shared is None or shared not in stored:
-            words += _ceil(s.size, unit) * main
-            stored.add(shared)
-    return sum(s.size for s in slices), sum(axons_of(network, s.population) for s in slices), words
+def _words(network: Network, s: Slice, unit: int) -> int:
+    return total_demand([demand_of(network, s, unit)])[2]
 
 
-def _shared_key(network: Network, s: Slice) -> tuple | None:
-    """What is equal for slices that read the same weights; None for one whose weights are its own."""
-    matrices = matrices_of(network, s.population)
-    return None if matrices is None else (s.first, s.size, matrices)
-
-
-def _gathered(network: Network, slices: Sequence[Slice], unit: int, limits: TileLimits) -> list[list[Slice]]:
+def _gathered(slices: Sequence[Slice], demands: Mapping[Slice, Demand], limits: TileLimits) -> list[list[Slice]]:
     """A tile for each slice, but one for slices that read the same weights, as many as fit: what they share is then stored once."""
-    available = (limits.neurons, limits.axons, limits.weight_words)
     parts: list[list[Slice]] = []
-    alike: dict[tuple, list[list[Slice]]] = {}
+    alike: dict[Hashable, list[list[Slice]]] = {}
     for s in slices:
-        key = _shared_key(network, s)
+        key = demands[s].key
         same = [] if key is None else alike.setdefault(key, [])
-        room = next((part for part in same if all(n <= limit for n, limit in zip(_use(network, [*part, s], unit), available))), None)
+        room = next((part for part in same if _fits([*part, s], demands, limits)), None)
         if room is None:
             room = []
             parts.append(room)
@@ -140,29 +118,31 @@ def _gathered(network: Network, slices: Sequence[Slice], unit: int, limits: Tile
     return parts
 
 
-def _share(network: Network, slices: Sequence[Slice], tiles: int, unit: int, limits: TileLimits) -> list[list[Slice]]:
+def _fits(slices: Sequence[Slice], demands: Mapping[Slice, Demand], limits: TileLimits) -> bool:
+    return all(n <= limit for n, limit in zip(total_demand(demands[s] for s in slices), (limits.neurons, limits.axons, limits.weight_words)))
+
+
+def _share(network: Network, slices: Sequence[Slice], demands: Mapping[Slice, Demand], tiles: int, limits: TileLimits) -> list[list[Slice]]:
     """Spread slices over fewer tiles: most work first, onto the least busy tile, or one of the same weights or update if about as busy."""
-    available = (limits.neurons, limits.axons, limits.weight_words)
 
     def work(s: Slice) -> int:
-        return s.size * axons_of(network, s.population)
+        return demands[s].work
 
     def update(s: Slice) -> UpdateSpec:
         return update_of(network, network.population(s.population))
 
     shared: list[list[Slice]] = [[] for _ in range(tiles)]
     for s in sorted(slices, key=work, reverse=True):
-        room = [t for t in shared if all(n <= limit for n, limit in zip(_use(network, [*t, s], unit), available))]
+        room = [t for t in shared if _fits([*t, s], demands, limits)]
         if not room:
-            neurons, axons, words = _use(network, slices, unit)
+            neurons, axons, words = total_demand(demands[o] for o in slices)
             raise CapacityError(f"The network does not fit on {tiles} tiles: it needs {neurons} neurons, {axons} axons and {words} "
                                 f"weight words in all, and a tile has {limits.neurons}, {limits.axons} and {limits.weight_words}. "
                                 f"{len(slices)} tiles are enough.")
         loads = {id(t): sum(map(work, t)) + work(s) for t in room}
         least = min(loads.values())
         near = [t for t in room if not t and loads[id(t)] == least] or [t for t in room if loads[id(t)] <= SHARE_SLACK * least]
-        key = _shared_key(network, s)
-        min(near, key=lambda t: (key is None or all(_shared_key(network, o) != key for o in t), all(update(o) != update(s) for o in t),
+        min(near, key=lambda t: (all(demands[o].key is None or demands[o].key != demands[s].key for o in t), all(update(o) != update(s) for o in t),
                                  loads[id(t)])).append(s)
     return shared
 
@@ -203,7 +183,7 @@ def partition(network: Network, *, lanes: int | Sequence[int] | None = None, upd
     lanes : P, or one per tile (then taken as it is); default 16, and never more than the largest slice of a tile.
     update_lanes : U, or one per tile; default the largest power of two that divides P and is at most P / 4.
     tiles : number of tiles. Default: one per population that is not an input, more for populations larger than a tile, and one for all populations
-        that share their weights (:func:`~spikeloom.gen.matrices.matrices_of`), if it has room for them: the weights are then stored once, and the
+        that share their weights (:func:`~spikeloom.gen.demand.matrices_of`), if it has room for them: the weights are then stored once, and the
         populations take turns. A number wins over that: so many tiles, with about the same work each.
     limits : the largest tile.
 
@@ -223,13 +203,15 @@ def partition(network: Network, *, lanes: int | Sequence[int] | None = None, upd
     neurons = sum(sizes.values())
     if tiles is not None and not 1 <= tiles <= neurons:
         raise CapacityError(f"{tiles} tiles are asked for, and the network has {neurons} neurons: use 1 to {neurons} tiles.")
-    while tiles is not None and sum(counts.values()) < tiles:  # cut the slices with the most work
-        busiest = max((n for n in names if counts[n] < sizes[n]), key=lambda n: sizes[n] * axons_of(network, n) / counts[n])
-        counts[busiest] += 1
+    if tiles is not None and sum(counts.values()) < tiles:  # cut the slices with the most work
+        work = {n: demand_of(network, Slice(population=n, first=0, size=sizes[n]), unit).work for n in names}
+        while sum(counts.values()) < tiles:
+            counts[max((n for n in names if counts[n] < sizes[n]), key=lambda n: work[n] / counts[n])] += 1
     slices = [s for name in names for s in _cut(name, sizes[name], counts[name], unit)]
-    parts = _gathered(network, slices, unit, limits) if tiles is None else [[s] for s in slices]
+    demands = {s: demand_of(network, s, unit) for s in slices}
+    parts = _gathered(slices, demands, limits) if tiles is None else [[s] for s in slices]
     if tiles is not None and tiles < len(slices):
-        parts = [sorted(part, key=slices.index) for part in _share(network, slices, tiles, unit, limits)]
+        parts = [sorted(part, key=slices.index) for part in _share(network, slices, demands, tiles, limits)]
         parts.sort(key=lambda part: slices.index(part[0]))
     result = []
     for part, p, u in zip(parts, _per_tile(lanes, len(parts), "Lanes"), _per_tile(update_lanes, len(parts), "Update lanes")):

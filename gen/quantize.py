@@ -1,39 +1,33 @@
-"""Quantize a float network: weights of 2 to 8 bits, integer decays, thresholds, biases and membranes, with a report of every error.
+"""Quantize a float network: weights of 1 to 8 bits, integer decays, thresholds, biases and states of every model, with a report of every error.
 
-For a neuron n with scale s_n (value of one unit of its synaptic sum) and G guard bits, one unit of v is s_n / 2**G, hence
+For a neuron n with scale s_n (value of one unit of its synaptic sum) and G guard bits, one unit of v and of i is s_n / 2**G, hence
 
     w_q = round(w / s_n)    theta_q = floor(theta / s_n * 2**G) + 1  where v > theta fires,  round(theta / s_n * 2**G)  where v >= theta does
-    bias_q = round(bias / s_n * 2**G)
+    bias_q = round(bias / s_n * 2**G),  and so v_init and jump
 
-A scale per neuron costs nothing in hardware, since theta and bias are per neuron anyway. All is deterministic.
+A scale per neuron costs nothing in hardware, since theta and bias are per neuron anyway. All is deterministic. docs/quantize.md is the guide.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-import numpy as np
-
-from ..spec.arithmetic import Rounding, bits_signed
+from ..sim.golden import simulate
 from ..spec.clips import Clips
 from ..spec.errors import NetworkError
-from ..spec.network import Model, Network, Population, Projection, Reset
-from .float_network import FloatNetwork, FloatPopulation, FloatResult, run_float
-from .quantize_decay import DecayChoice, choose_decay
-from .quantize_report import PopulationReport, ProjectionReport, QuantizeReport, compare
-from .quantize_weights import QuantizedWeights, quantize_weights
+from ..spec.network import Model, Network, Population, Projection
+from .float_network import FloatNetwork, FloatResult, run_float
+from .quantize_bits import projection_names, resolve_bits
+from .quantize_compare import compare, score
+from .quantize_population import Built, Options, build_population
+from .quantize_report import QuantizeReport, state_bits
+from .quantize_search import Search, search_bits
 
 __all__ = ["QuantizeResult", "quantize"]
 
-MIN_THETA = 32  # guard bits are added until the smallest threshold is this many units of v
-DEADBAND = 16  # ... and this many times the v that rounding keeps from decaying
-MAX_GUARD_BITS = 8
-MAX_V_BITS = 24  # of an automatic choice; the contract allows 32
-MULTIPLIER_BITS = 18  # the operand of one hardware multiplier of ECP5 and Xilinx 7
-MIN_HEADROOM = 16  # thresholds that a spiking v must hold before it is cut to MULTIPLIER_BITS
-MAX_FIXED = 1 << 20  # largest threshold or bias in units of the synaptic sum that a scale may lead to
-MARGIN = 1.25  # of a measured range of v
+OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,71 +41,114 @@ class QuantizeResult:
         return self.report.text()
 
 
-def quantize(float_network: FloatNetwork, *, weight_bits: int = 8, scale: str = "neuron", decay: str = "multiply",
-             fraction_bits: int | None = None, guard_bits: int | None = None, v_bits: int | None = None,
-             clips: Clips | None = None, reference: FloatResult | None = None,
-             progress: Callable[[int, int], None] | None = None) -> QuantizeResult:
+def quantize(float_network: FloatNetwork, *, weight_bits: int | str | Mapping[Any, int] = 8, scale: str = "neuron", decay: str = "multiply",
+             fraction_bits: int | None = None, guard_bits: int | None = None, v_bits: int | None = None, i_bits: int | None = None,
+             max_drop: float = 1.0, clips: Clips | None = None, reference: FloatResult | None = None,
+             progress: OnProgress | None = None) -> QuantizeResult:
     """Quantize a float network.
 
     Parameters
     ----------
-    weight_bits : width of every weight, 2..8.
-    scale : ``"neuron"`` or ``"layer"``. An LI population that is read as a value always gets one scale, since its neurons are compared
-        with one another; so does a population that starts from v_init other than 0.
-    decay : ``"multiply"`` or ``"shift"``; ``fraction_bits`` of the multiplier, 8 to 12, None for a choice by the error of beta.
-    guard_bits, v_bits : formats of every membrane; None chooses them per population.
-    clips : inputs for which the range of v is measured and both networks are compared; an input range that does not hold their
-        payloads is widened. Without them v_bits comes from the largest v
+    weight_bits : width of every weight, 1..8 (1: -1 and +1); or a mapping by projection, see :func:`~.quantize_bits.resolve_bits`; or ``"auto"``: the
+        smallest memory that loses at most ``max_drop`` points of accuracy against float on ``clips``, which then need labels.
+    scale : ``"neuron"`` or ``"layer"``. A population that is read as a value always gets one scale, since its neurons are compared
+        with one another; so does one with a v_floor other than 0, which is one number for all.
+    decay : ``"multiply"`` or ``"shift"``; ``fraction_bits`` of the multiplier, 8 to 12, None for a choice by the error of the decay.
+    guard_bits, v_bits, i_bits : formats of every state; None chooses them per population. Where v_bits or i_bits are given and guard_bits are not,
+        the scale is lifted, and weights lose bits, until the state holds what it must (the report says so).
+    clips : inputs for which the ranges of v and i are measured and both networks are compared; an input range that does not hold their
+        payloads is widened. Without them v_bits and i_bits come from the largest v and i
         that any events could lead to. A spiking v is cut to 18 bits (one multiplier) where that still holds 16 thresholds, any to 24.
     reference : result of :func:`run_float` for these clips, if it is there already.
-    progress : called with (clips done, clips in all); each clip counts twice, in float and in integers.
+    progress : called with (clips done, clips in all); each clip counts twice, in float and in integers, and once more for each network of a search.
 
     Raises NetworkError for a parameter out of its range and for a network that breaks the contract.
     """
-    if not 2 <= weight_bits <= 8:
-        raise NetworkError(f"Weight bits must be 2 to 8, not {weight_bits}")
+    auto = isinstance(weight_bits, str)
+    if auto and weight_bits != "auto":
+        raise NetworkError(f"Weight bits must be 1 to 8, a mapping, or 'auto', not {weight_bits!r}")
+    if auto and (clips is None or clips.labels is None or not clips.n_clips):
+        raise NetworkError("Weight bits 'auto' need clips with labels: without them no accuracy can be lost; give clips, or a number of bits")
+    bits = (8,) * len(float_network.projections) if isinstance(weight_bits, str) else resolve_bits(float_network, weight_bits)
     if scale not in ("neuron", "layer"):
         raise NetworkError(f"Scale must be neuron or layer, not {scale!r}")
+    for name, value, low, high in (("v_bits", v_bits, 2, 32), ("i_bits", i_bits, 2, 32), ("guard_bits", guard_bits, 0, 12)):
+        if value is not None and not low <= value <= high:
+            raise NetworkError(f"Network {float_network.name!r}: {name} must be {low} to {high}, not {value}")
+    if max_drop < 0:
+        raise NetworkError(f"Max_drop must be at least 0 points, not {max_drop}")
     if clips is not None:
         float_network = _widened(float_network, clips)
+    n_networks = 2 + (6 * len(bits) + 1 if auto else 0)
+
+    def part(first: int, count: int) -> OnProgress | None:
+        """Progress of ``count`` networks' worth of clips, after the first ones."""
+        n = 0 if clips is None else clips.n_clips
+        return None if progress is None else lambda done, total: progress(first * n + done * count * n // max(total, 1), n_networks * n)
+
     if clips is not None and reference is None:
-        reference = run_float(float_network, clips.dense(), progress=_half(progress, 0))
-    populations: dict[str, Population] = {}
-    projections: dict[int, Projection] = {}
-    population_reports, projection_reports = [], []
-    for p in float_network.populations:
-        if p.model is Model.INPUT:
-            populations[p.name] = Population(name=p.name, size=p.size, model=p.model, payload_min=p.payload_min,
-                                             payload_max=p.payload_max, labels=p.labels)
-            continue
-        incoming = float_network.incoming(p.name)
-        if not incoming:
-            raise NetworkError(f"Population {p.name!r}: no projection leads to it")
-        choice = choose_decay(p.beta, decay, fraction_bits)
-        per_neuron = scale == "neuron" and p.model is not Model.LI and p.v_init == 0
-        weights = quantize_weights(
-            [q.weights for q in incoming], weight_bits=weight_bits, per_neuron=per_neuron, floor=_floor(p))
-        for q, w, shift in zip(incoming, weights.weights, weights.shifts, strict=True):
-            projections[id(q)] = Projection(source=q.source, target=q.target, weights=w, weight_bits=weight_bits, delay=q.delay,
-                                            shift=shift)
-            projection_reports.append(ProjectionReport.of(q, projections[id(q)], weights.scale))
-        guard = _guard_bits(p, weights.scale, choice) if guard_bits is None else guard_bits
-        integer, v_from = _population(float_network, p, weights, choice, guard, v_bits, reference)
-        populations[p.name] = integer
-        population_reports.append(PopulationReport.of(p, integer, choice, weights.scale, per_neuron, v_from))
-    network = Network(
-        name=float_network.name, populations=tuple(populations.values()),
-        projections=tuple(projections[id(q)] for q in float_network.projections),
-        metadata={**float_network.metadata, "quantization": {"weight_bits": weight_bits, "scale": scale, "decay": decay}})
-    comparison = None if clips is None or reference is None else compare(network, clips, reference, _half(progress, clips.n_clips))
-    return QuantizeResult(network=network, report=QuantizeReport(
-        name=network.name, weight_bits=weight_bits, scale=scale, decay=decay, populations=tuple(population_reports),
-        projections=tuple(projection_reports), comparison=comparison))
+        reference = run_float(float_network, clips.dense(), progress=part(0, 1))
+    work = _Work(float_network, Options(scale=scale, decay=decay, fraction_bits=fraction_bits, guard_bits=guard_bits, v_bits=v_bits, i_bits=i_bits),
+                 reference)
+    search = None
+    if auto and clips is not None and reference is not None:
+        search = _search(work, clips, reference, max_drop, part(1, n_networks - 2))
+        bits = search.weight_bits
+    network, built = work.network(bits)
+    comparison = None
+    if clips is not None and reference is not None:
+        comparison = compare(network, float_network, clips, reference, part(n_networks - 1, 1))
+    return QuantizeResult(network=network, report=QuantizeReport.of(float_network, network, built, work.options, comparison, search))
 
 
-def _half(progress: Callable[[int, int], None] | None, before: int) -> Callable[[int, int], None] | None:
-    """Progress of one of two passes over the clips."""
-    return None if progress is None else lambda done, total: progress(before + done, 2 * total)
+class _Work:
+    """Integer networks of one float network by the bits of its projections; populations whose bits did not change are not built again."""
+
+    def __init__(self, net: FloatNetwork, options: Options, reference: FloatResult | None) -> None:
+        self.net, self.options, self._reference = net, options, reference
+        self._built: dict[tuple[str, tuple[int, ...]], Built] = {}
+
+    def network(self, bits: tuple[int, ...]) -> tuple[Network, dict[str, Built]]:
+        """The network with ``bits`` of each projection, and the parts of its populations by name."""
+        net = self.net
+        built: dict[str, Built] = {}
+        places = {id(q): k for k, q in enumerate(net.projections)}
+        populations: list[Population] = []
+        projections: dict[int, Projection] = {}
+        for p in net.populations:
+            if p.model is Model.INPUT:
+                populations.append(Population(name=p.name, size=p.size, model=p.model, payload_min=p.payload_min, payload_max=p.payload_max,
+                                              labels=p.labels))
+                continue
+            incoming = [places[id(q)] for q in net.incoming(p.name)]
+            own = tuple(bits[k] for k in incoming)
+            if (p.name, own) not in self._built:
+                self._built[p.name, own] = build_population(net, p, own, self.options, self._reference)
+            built[p.name] = part = self._built[p.name, own]
+            populations.append(part.population)
+            projections.update(zip(incoming, part.projections, strict=True))
+        uniform = len(set(bits)) == 1
+        said = bits[0] if uniform else dict(zip(projection_names(net), bits, strict=True))
+        network = Network(
+            name=net.name, populations=tuple(populations), projections=tuple(projections[k] for k in range(len(net.projections))),
+            metadata={**net.metadata, "quantization": {"weight_bits": said, "scale": self.options.scale, "decay": self.options.decay}})
+        return network, built
+
+
+def _search(work: _Work, clips: Clips, reference: FloatResult, max_drop: float, progress: OnProgress | None) -> Search:
+    """The bits of each projection by accuracy on ``clips``."""
+    accuracy = score(clips, reference.answers)
+    if accuracy is None or not reference.readouts:
+        raise NetworkError(f"Network {work.net.name!r}: weight bits 'auto' need a population with a readout, whose answers can be scored")
+
+    def evaluate(bits: tuple[int, ...]) -> tuple[float, int]:
+        network = work.network(bits)[0]
+        value = simulate(network, clips).accuracy
+        return 0.0 if value is None else value, sum(q.weights.size * q.weight_bits for q in network.projections) + sum(
+            state_bits(p) for p in network.populations)
+
+    return search_bits(projection_names(work.net), [q.weights.size for q in work.net.projections], evaluate, accuracy_float=accuracy,
+                       max_drop=max_drop, progress=progress)
 
 
 def _widened(net: FloatNetwork, clips: Clips) -> FloatNetwork:
@@ -129,79 +166,3 @@ def _widened(net: FloatNetwork, clips: Clips) -> FloatNetwork:
                                           payload_max=max(p.payload_max, (1 << high.bit_length()) - 1 if high > 0 else high))
     return replace(net, populations=tuple(populations.values()))
 
-
-def _floor(p: FloatPopulation) -> np.ndarray:
-    """Smallest scale of each neuron, ``[size]``: a neuron whose weights hardly matter must not get an endless threshold or bias."""
-    largest = np.maximum(abs(np.asarray(p.bias, np.float64)), abs(p.v_init))
-    if p.spikes:
-        largest = np.maximum(largest, p.threshold)
-    if not largest.any():  # an LI population without bias: only all-zero weights come down to this
-        return np.full(p.size, 2.0**-20)
-    return np.maximum(largest, largest[largest > 0].min()) / MAX_FIXED
-
-
-def _guard_bits(p: FloatPopulation, scale: np.ndarray, choice: DecayChoice) -> int:
-    """Guard bits with which thresholds are fine enough and the rounding of the decay is harmless.
-
-    Rounding to nearest keeps a v of up to 0.5 / (1 - beta) units from decaying. That is held below 1/16 of every threshold;
-    without thresholds, below one unit of the synaptic sum, 2**G units of v.
-    """
-    beta = choice.decay.beta
-    kept = 0.5 / (1 - beta) if beta < 1 else 0.0
-    if not p.spikes:
-        return min(int(np.ceil(np.log2(max(kept, 1.0)))), MAX_GUARD_BITS)
-    theta = np.asarray(p.threshold) / scale
-    guard = int(np.ceil(np.log2(max(max(MIN_THETA, DEADBAND * kept) / float(theta.min()), 1.0))))
-    # The largest threshold has to stay within its format too.
-    return min(guard, MAX_GUARD_BITS, int(np.log2(max((1 << (MAX_V_BITS - 2)) / float(theta.max()), 1.0))))
-
-
-def _population(net: FloatNetwork, p: FloatPopulation, weights: QuantizedWeights, choice: DecayChoice, guard: int,
-                v_bits: int | None, reference: FloatResult | None) -> tuple[Population, str]:
-    """The integer population and where its v_bits came from, as in :class:`PopulationReport`."""
-    units = (1 << guard) / weights.scale  # units of v per float, [size]
-    bias = np.rint(p.bias * units).astype(np.int64)
-    theta = np.ones(p.size, np.int64)
-    if p.spikes:
-        exact = np.asarray(p.threshold, np.float64) * units
-        theta = np.maximum(np.floor(exact) + 1 if p.strict else np.rint(exact), 1).astype(np.int64)
-    if v_bits is not None:
-        v_from = "given"
-    else:
-        if reference is not None:
-            low, high = float((reference.v_low[p.name] * units).min()), float((reference.v_high[p.name] * units).max())
-            low, high, v_from = low * MARGIN, high * MARGIN, "measured"
-        else:
-            low, high = _bounds(net, p, weights, choice, guard, bias, theta)
-            v_from = "bound"
-        least = max(bits_signed(0, int(max(theta.max(), abs(bias).max()))), 2)  # for theta and bias, whatever the clips
-        v_bits = max(min(bits_signed(int(np.floor(low)), int(np.ceil(high))), MAX_V_BITS), least)
-        # A v of many thresholds saturates without harm: the neuron fires, or is silent, for long in any case.
-        enough = max(least, MULTIPLIER_BITS, bits_signed(0, MIN_HEADROOM * int(theta.max())))
-        if p.spikes and v_bits > enough:
-            v_bits, v_from = enough, f"cut, {v_from} {v_bits}"
-    return Population(
-        name=p.name, size=p.size, model=Model.LIF if p.model is Model.IF and choice.decay.kind != "none" else
-        Model.IF if p.model is Model.LIF and choice.decay.kind == "none" else p.model,
-        decay=choice.decay, rounding=Rounding.NEAREST, reset=p.reset if p.spikes else Reset.NONE, theta=theta, bias=bias,
-        v_bits=v_bits, guard_bits=guard, v_init=round(p.v_init * float(units[0])), readout=p.readout, labels=p.labels), v_from
-
-
-def _bounds(net: FloatNetwork, p: FloatPopulation, weights: QuantizedWeights, choice: DecayChoice, guard: int, bias: np.ndarray,
-            theta: np.ndarray) -> tuple[float, float]:
-    """Smallest and largest v, in its units, that any events can lead to in the long run (a geometric series of the largest inputs).
-
-    Without a leak there is no such bound: then threshold plus four timesteps of the largest sum, beyond which v saturates.
-    """
-    low, high = np.zeros(p.size), np.zeros(p.size)
-    for q, w, shift in zip(net.incoming(p.name), weights.weights, weights.shifts, strict=True):
-        source = net.population(q.source)
-        ends = (w * (source.payload_min << shift), w * (source.payload_max << shift), 0 * w)
-        low += np.min(ends, axis=0).sum(axis=1)
-        high += np.max(ends, axis=0).sum(axis=1)
-    low, high = low * (1 << guard) + np.minimum(bias, 0), high * (1 << guard) + np.maximum(bias, 0)
-    beta = choice.decay.beta
-    gain = 1 / (1 - beta) if beta < 1 else 4.0
-    fired = theta if p.spikes else np.zeros(p.size)
-    # A spike takes theta off a v that was at least theta: that leads below the series of the sums by at most theta.
-    return float((low * gain - fired).min()), float((high * gain + fired).max())

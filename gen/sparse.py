@@ -7,8 +7,9 @@ import numpy as np
 from ..spec.network import Network
 from ..spec.tile import SPARSE, SparseSpec
 from .lists import projections_of
-from .partition import Slice
+from .slices import Slice
 from .updates import extra_shift
+from .weight_formats import plain_bits
 
 __all__ = ["sparse_spec", "sparse_synapses"]
 
@@ -24,7 +25,7 @@ def sparse_spec(network: Network, s: Slice, lanes: int) -> SparseSpec | None:
     projections = projections_of(network, s.population, SPARSE)
     if not projections:
         return None
-    exists = sparse_synapses(network, s.population, s.first, s.size) != 0
+    exists = np.concatenate([p.weights[s.first:s.first + s.size].T != 0 for p in projections])
     padded = np.pad(exists, ((0, 0), (0, -s.size % lanes))).reshape(len(exists), -1, lanes)
     return SparseSpec(words=tuple(padded.sum(axis=1).max(axis=1).tolist()), synapses=tuple(exists.sum(axis=1).tolist()),
-                      weight_bits=max((8 if p.codebook is not None else p.weight_bits) + extra_shift(network, p) for p in projections))
+                      weight_bits=max(plain_bits(network, p) for p in projections))

@@ -9,10 +9,10 @@ from ..spec.arithmetic import bits_signed
 from ..spec.network import Kind, Network, Projection
 from ..spec.tile import MAIN, SIDE
 from .lists import projections_of
-from .partition import Slice
+from .slices import Slice
 from .updates import extra_shift
 
-__all__ = ["WeightFormats", "weight_formats"]
+__all__ = ["WeightFormats", "plain_bits", "weight_formats"]
 
 MAX_ENTRIES = 16
 
@@ -26,7 +26,7 @@ class WeightFormats:
     shared: tuple[int, ...]
 
 
-def _plain_bits(network: Network, p: Projection) -> int:
+def plain_bits(network: Network, p: Projection) -> int:
     """Bits of a projection's stored weights without a codebook."""
     width = p.weight_bits if p.codebook is None else bits_signed(min(p.codebook), max(p.codebook))
     return width + extra_shift(network, p)
@@ -54,7 +54,7 @@ def weight_formats(network: Network, slices: Sequence[Slice]) -> WeightFormats:
             if not projections and port == SIDE:
                 continue
             values = _values(network, projections) if projections else None
-            plain.append(max((_plain_bits(network, p) for p in projections), default=1))
+            plain.append(max((plain_bits(network, p) for p in projections), default=1))
             books.append(values or ())
             named = bool(projections) and all(p.matrix for p in projections)
             owners.append((s.first, s.size, *((p.matrix, extra_shift(network, p)) for p in projections)) if named else (len(owners),))

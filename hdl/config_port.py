@@ -1,4 +1,4 @@
-"""Configuration port: writes of the tiles' memories, 32 bits at a time."""
+"""Configuration port: writes of the tiles' memories, 32 bits at a time, and requests to read them."""
 
 from amaranth import *
 from amaranth.lib import data, stream, wiring
@@ -9,14 +9,14 @@ from .axon_table import axon_entry_layout
 from .scatter import pointer_layout, sparse_word_layout
 from .synapse_lanes import weight_row_layout
 from .tile import MemoryKind
-from .update import parameter_layout
+from .update import parameter_layout, state_layout
 
-__all__ = ["ConfigPort", "config_layout", "memory_words"]
+__all__ = ["ConfigPort", "config_layout", "memory_words", "readable_words"]
 
 
-def config_layout() -> data.StructLayout:
-    """{tile, memory, address, data, last}."""
-    return data.StructLayout({"tile": 8, "memory": 3, "address": 20, "data": 32, "last": 1})
+def config_layout(chip: ChipSpec) -> data.StructLayout:
+    """{tile, memory, address, data, last}, and on a chip that exports its states {read}."""
+    return data.StructLayout({"tile": 8, "memory": 3, "address": 20, "data": 32, "last": 1, **({"read": 1} if chip.exports else {})})
 
 
 def memory_words(chip: ChipSpec, index: int) -> dict[int, tuple[int, int]]:
@@ -30,7 +30,14 @@ def memory_words(chip: ChipSpec, index: int) -> dict[int, tuple[int, int]]:
         memories[MemoryKind.POINTERS] = (tile.pointer_depth, pointer_layout(tile).size)
     if not tile.constant_parameters:
         memories[MemoryKind.PARAMETERS] = (tile.n_updates, parameter_layout(tile).size)
+    memories[MemoryKind.STATE] = (tile.n_updates, state_layout(tile).size)
     return memories
+
+
+def readable_words(chip: ChipSpec, index: int) -> dict[int, tuple[int, int]]:
+    """The same of those memories that can be read."""
+    kinds = {MemoryKind.STATE} if chip.tiles[index].keeps_v else set()
+    return {kind: size for kind, size in memory_words(chip, index).items() if kind in kinds}
 
 
 class ConfigPort(wiring.Component):
@@ -38,14 +45,21 @@ class ConfigPort(wiring.Component):
 
     One part per cycle while ``quiet`` is high, and none in those two; otherwise it waits. A word for a tile, memory or address that
     does not exist is not written and raises ``error``, as does a word with more or fewer parts than its memory needs. Written
-    memories act at once, but the stored state holds bias and decay of the timestep before: RESET after changing parameters.
+    memories act at once, but the stored state holds bias and decay of the timestep before: RESET after changing parameters, or write the
+    states, too.
+
+    On a chip that exports its states, a part with ``last`` and ``read`` asks for a word instead: one part, whose ``data`` means nothing.
+    It takes the same cycles, and is handed to :class:`~spikeloom.hdl.readback.Readback`. A request for what does not exist, or cannot be read, raises
+    ``error`` and is handed on as one without a tile, so that each request has its answer.
 
     Members
     -------
     config : from the host.
     quiet : from the sequencer.
     write : bit per tile: a word is written in this cycle; ``memory``, ``address``, ``word`` say what.
-    error : a bad write was refused; stays until reset.
+    read, asked : bit per tile: a word is asked for; set for one cycle, with ``asked``, which is all that a refused request sets.
+    busy : a request is being checked or handed on: no phase may begin.
+    error : a bad write or request was refused; stays until reset.
     """
 
     def __init__(self, chip: ChipSpec):
@@ -53,31 +67,43 @@ class ConfigPort(wiring.Component):
         widest = max(width for k in range(len(chip.tiles)) for _, width in memory_words(chip, k).values())
         self._parts = -(-widest // 32)
         super().__init__({
-            "config": In(stream.Signature(config_layout())), "quiet": In(1), "write": Out(len(chip.tiles)), "memory": Out(3),
+            "config": In(stream.Signature(config_layout(chip))), "quiet": In(1), "write": Out(len(chip.tiles)), "memory": Out(3),
             "address": Out(20), "word": Out(32 * self._parts), "error": Out(1),
+            **({"read": Out(len(chip.tiles)), "asked": Out(1), "busy": Out(1)} if chip.exports else {}),
         })
 
     def elaborate(self, platform):
         m = Module()
         chip, item = self._chip, self.config.payload
-        part, parts, writing, tile = Signal(range(self._parts + 1)), Signal(range(self._parts + 2)), Signal(), Signal(8)
-        m.d.comb += self.config.ready.eq(self.quiet & ~writing & ~self.write.any())
-        m.d.sync += writing.eq(0)
+        part, parts, checking, tile = Signal(range(self._parts + 1)), Signal(range(self._parts + 2)), Signal(), Signal(8)
+        reading = Signal()  # what is being checked is a request
+        acting = self.write.any() | self.asked if chip.exports else self.write.any()
+        m.d.comb += self.config.ready.eq(self.quiet & ~checking & ~acting)
+        m.d.sync += checking.eq(0)
         with m.If(self.config.valid & self.config.ready):
             for k in range(self._parts):
                 with m.If(part == k):
                     m.d.sync += self.word[32 * k:32 * k + 32].eq(item.data)
             # ``part`` stops behind the widest word, so that a longer one counts as too long by one at least.
-            m.d.sync += [self.memory.eq(item.memory), self.address.eq(item.address), tile.eq(item.tile), writing.eq(item.last),
+            m.d.sync += [self.memory.eq(item.memory), self.address.eq(item.address), tile.eq(item.tile), checking.eq(item.last),
                          part.eq(Mux(item.last, 0, Mux(part == self._parts, part, part + 1))), parts.eq(part + 1)]
-        exists = Signal(len(chip.tiles))
+            if chip.exports:
+                m.d.sync += reading.eq(item.read)
+        exists, readable = Signal(len(chip.tiles)), Signal(len(chip.tiles))
+        found = Mux(reading, readable, exists) if chip.exports else exists
         for k in range(len(chip.tiles)):
             for kind, (depth, width) in memory_words(chip, k).items():
                 if width:
-                    with m.If((tile == k) & (self.memory == kind) & (self.address < depth) & (parts == -(-width // 32))):
-                        m.d.comb += exists[k].eq(1)
+                    with m.If((tile == k) & (self.memory == kind) & (self.address < depth)):
+                        m.d.comb += exists[k].eq(parts == -(-width // 32))
+                        if kind in readable_words(chip, k):
+                            m.d.comb += readable[k].eq(parts == 1)
         # A register between check and write: the memories are many, and far away.
-        m.d.sync += self.write.eq(exists & writing.replicate(len(chip.tiles)))
-        with m.If(writing & ~exists.any()):
+        writes = checking & ~reading if chip.exports else checking
+        m.d.sync += self.write.eq(exists & writes.replicate(len(chip.tiles)))
+        if chip.exports:
+            m.d.sync += [self.read.eq(readable & (checking & reading).replicate(len(chip.tiles))), self.asked.eq(checking & reading)]
+            m.d.comb += self.busy.eq((checking & reading) | self.asked)
+        with m.If(checking & ~found.any()):
             m.d.sync += self.error.eq(1)
         return m

@@ -1,5 +1,8 @@
 """The core of a chip: tiles, network and sequencer; flits and commands at its ports."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth import *
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
@@ -8,6 +11,7 @@ from ..spec.chip import ChipSpec
 from ..spec.image import MemoryImage
 from .fabric import Fabric
 from .flit import flit_layout
+from .readback import most_parts
 from .sequencer import Sequencer, control_layout
 from .tile import Tile, configuration_bits, counters_layout, trace_layout
 
@@ -29,6 +33,7 @@ class Core(wiring.Component):
     i, o : flits from and to the host. ``error``: a flit had no route.
     host_busy : something outside is under way: the phase goes on.
     w_tile, w_memory, w_address, w_data : memory writes, ``w_tile`` one bit per tile; where ``chip.writable``.
+    r_tile, r_part, r_data : reads at ``w_address``, where ``chip.exports``: part ``r_part`` of the word of the tile whose bit is set, 0 without one.
     trace_0, ...; counters_0, ... : see :class:`~spikeloom.hdl.tile.Tile`.
     """
 
@@ -37,6 +42,8 @@ class Core(wiring.Component):
         tiles = range(len(chip.tiles))
         widest = max(configuration_bits(t) for t in chip.tiles)
         writes = {"w_tile": In(len(chip.tiles)), "w_memory": In(3), "w_address": In(20), "w_data": In(widest)}
+        if chip.exports:
+            writes |= {"r_tile": In(len(chip.tiles)), "r_part": In(range(most_parts(chip))), "r_data": Out(32)}
         super().__init__({
             "control": In(stream.Signature(control_layout())),
             "start": Out(1), "clear": Out(1), "active": Out(chip.levels), "timestep": Out(1), "finish": Out(1), "window": Out(1),
@@ -58,7 +65,7 @@ class Core(wiring.Component):
         m.d.comb += [getattr(self, name).eq(getattr(sequencer, name))
                      for name in ("start", "clear", "active", "timestep", "finish", "window", "read", "quiet")]
         m.d.comb += [sequencer.reading.eq(self.reading), self.error.eq(fabric.error)]
-        busy = [fabric.busy, self.host_busy]
+        busy, read = [fabric.busy, self.host_busy], []
         for k, spec in enumerate(chip.tiles):
             m.submodules[f"tile_{k}"] = tile = Tile(spec, chip.flit, len(chip.keys), self._image.tiles[k].words(spec),
                                                     writable=chip.writable, counters=chip.counters)
@@ -70,8 +77,13 @@ class Core(wiring.Component):
             if chip.writable:
                 m.d.comb += [tile.w_valid.eq(self.w_tile[k]), tile.w_memory.eq(self.w_memory), tile.w_address.eq(self.w_address),
                              tile.w_data.eq(self.w_data)]
+            if spec.keeps_v:
+                m.d.comb += [tile.r_valid.eq(self.r_tile[k]), tile.r_part.eq(self.r_part)]
+                read.append(tile.r_data & self.r_tile[k].replicate(32))
             if chip.counters:
                 m.d.comb += getattr(self, f"counters_{k}").eq(tile.counters)
             busy.append(tile.busy)
+        if chip.exports:
+            m.d.comb += self.r_data.eq(reduce(or_, read))
         m.d.comb += sequencer.idle.eq(~Cat(*busy).any())
         return m

@@ -13,7 +13,7 @@ from .flit import flit_layout
 from .pipeline import Pipeline
 from .scatter import Scatter, pointer_layout, sparse_word_layout
 from .synapse_lanes import SynapseLanes, weight_row_layout
-from .update import NeuronUpdate, parameter_layout
+from .update import NeuronUpdate, parameter_layout, state_layout
 from .walker import Walker
 
 __all__ = ["MemoryKind", "Tile", "configuration_bits", "counters_layout", "trace_layout"]
@@ -40,7 +40,7 @@ def counters_layout(tile: TileSpec) -> data.ArrayLayout:
 def configuration_bits(tile: TileSpec) -> int:
     """Width of the tile's widest memory word."""
     sparse = (sparse_word_layout(tile).size, pointer_layout(tile).size) if tile.has_sparse else ()
-    return max(weight_row_layout(tile).size, parameter_layout(tile).size, axon_entry_layout(tile).size, *sparse)
+    return max(weight_row_layout(tile).size, parameter_layout(tile).size, axon_entry_layout(tile).size, state_layout(tile).size, *sparse)
 
 
 class Tile(wiring.Component):
@@ -61,6 +61,8 @@ class Tile(wiring.Component):
     i, o : flits from and to the network.
     busy : work or flits are left.
     w_memory, w_valid, w_address, w_data : writes of the memories.
+    r_valid, r_part, r_data : where the tile keeps v: from the cycle after ``r_valid`` on, ``r_data`` is part ``r_part`` of 32 bits of the
+        state word at ``w_address``; only while nothing is busy.
     trace : v of every update. counters : see :func:`counters_layout`.
     """
 
@@ -68,10 +70,12 @@ class Tile(wiring.Component):
         self._tile, self._flit, self._counters = tile, flit, counters
         self._axons = AxonTable(tile, flit, n_keys, image.axons, writable=writable)
         self._queue, self._walker = EventQueue(tile), Walker(tile)
-        self._lanes, self._update = SynapseLanes(tile, image.weights), NeuronUpdate(tile, image.parameters)
+        self._lanes, self._update = SynapseLanes(tile, image.weights), NeuronUpdate(tile, image.parameters, writable=writable)
         self._encoder = Encoder(tile, flit)
         self._scatter: Scatter | None = Scatter(tile, image.sparse, image.pointers) if tile.has_sparse else None
         members = {"w_valid": In(1), "w_memory": In(3), "w_address": In(20), "w_data": In(configuration_bits(tile))} if writable else {}
+        if tile.keeps_v:
+            members |= {"r_valid": In(1), "r_part": In(range(-(-state_layout(tile).size // 32))), "r_data": Out(32)}
         self._writable = writable
         super().__init__({
             "start": In(1), "clear": In(1), "active": In(len(tile.groups)), "busy": Out(1),
@@ -195,7 +199,14 @@ class Tile(wiring.Component):
                 lanes.w_data.eq(data_in), update.w_valid.eq(self.w_valid & (self.w_memory == MemoryKind.PARAMETERS)),
                 update.w_address.eq(self.w_address), update.w_data.eq(data_in),
                 axons.t_valid.eq(self.w_valid & (self.w_memory == MemoryKind.AXONS)), axons.t_address.eq(self.w_address), axons.t_data.eq(data_in),
+                update.s_valid.eq(self.w_valid & (self.w_memory == MemoryKind.STATE)), update.s_address.eq(self.w_address), update.s_data.eq(data_in),
             ]
+        if tile.keeps_v:
+            # The register that follows the beats of a phase has nothing to do between two: the state memory needs no second address.
+            with m.If(self.r_valid):
+                m.d.sync += index.eq(self.w_address)
+            word = update.state.as_value()
+            m.d.comb += self.r_data.eq(Array(word[part:part + 32] for part in range(0, len(word), 32))[self.r_part])
         if self._counters:
             self._count(m, walker, update)
         return m

@@ -22,11 +22,9 @@ def parameter_layout(tile: TileSpec) -> data.ArrayLayout:
 
 
 def state_layout(tile: TileSpec) -> data.ArrayLayout:
-    """The stored state of U neurons, lane 0 in the lowest bits; a field has bits only where a model of the tile needs it."""
-    current = signed(tile.current_bits) if tile.current_bits else unsigned(0)
-    return data.ArrayLayout(data.StructLayout({
-        "u": signed(tile.stored_bits), "current": current, "a": unsigned(tile.a_bits), "quiet": unsigned(tile.quiet_bits),
-        "taken": unsigned(tile.taken_bits), "spent": unsigned(tile.marks_spent)}), tile.update_lanes)
+    """The tile's state fields, u lowest, per update lane, lane 0 in the lowest bits."""
+    shapes = {f.name: signed(f.bits) if f.signed else unsigned(f.bits) for f in tile.state_fields}
+    return data.ArrayLayout(data.StructLayout(shapes), tile.update_lanes)
 
 
 class NeuronUpdate(wiring.Component):
@@ -39,7 +37,7 @@ class NeuronUpdate(wiring.Component):
     once per phase, so there is no hazard.
 
     The state memory holds what is ready for the next sum, u = decay(v) + b - theta * n, so neither v nor the spikes are kept (with a gate, whose
-    decay is known only then, v itself).
+    decay is known only then, v itself). Where the tile keeps v, it holds that, and i, as well, for the host to read.
 
     Members
     -------
@@ -53,10 +51,12 @@ class NeuronUpdate(wiring.Component):
     spikes, v : U spikes (LI: all ones; only of real neurons), U membrane potentials.
     counts : U numbers of spikes, where a neuron may fire several times in a timestep.
     w_valid, w_address, w_data : write port of the parameter memory, where there is one.
+    s_valid, s_address, s_data : write of a state word, if ``writable``: only while no beat is under way, and not in the cycle after ``busy``.
+    state : the state word at ``index``, in the same cycle, where the tile keeps v.
     """
 
-    def __init__(self, tile: TileSpec, init=()):
-        self._tile, self._init = tile, init
+    def __init__(self, tile: TileSpec, init=(), *, writable: bool = False):
+        self._tile, self._init, self._writable = tile, init, writable
         self._v_bits = max(g.update.v_bits for g in tile.groups)
         u, index, group = tile.update_lanes, range(tile.n_updates), ceil_log2(len(tile.groups))
         super().__init__({
@@ -67,6 +67,8 @@ class NeuronUpdate(wiring.Component):
             "done_exists": Out(u), "spikes": Out(u), "v": Out(data.ArrayLayout(signed(self._v_bits), u)),
             **({"counts": Out(data.ArrayLayout(unsigned(tile.count_bits), u))} if tile.count_bits else {}),
             "w_valid": In(1), "w_address": In(index), "w_data": In(parameter_layout(tile)),
+            **({"s_valid": In(1), "s_address": In(index), "s_data": In(state_layout(tile))} if writable else {}),
+            **({"state": Out(state_layout(tile))} if tile.keeps_v else {}),
         })
 
     def elaborate(self, platform):
@@ -87,13 +89,20 @@ class NeuronUpdate(wiring.Component):
         m.submodules.state = state = memory.Memory(shape=state_layout(tile), depth=tile.n_updates, init=[])
         read, write = state.read_port(domain="comb"), state.write_port()
         m.d.comb += [read.addr.eq(self.index), write.en.eq(beats.at("beat", written)), write.addr.eq(beats.at("index", written))]
+        stored = Signal(state_layout(tile)) if self._writable else write.data  # what the update writes
+        if self._writable:
+            m.d.comb += write.data.eq(stored)
+            with m.If(self.s_valid):
+                m.d.comb += [write.en.eq(1), write.addr.eq(self.s_address), write.data.eq(self.s_data)]
+        if tile.keeps_v:
+            m.d.comb += self.state.eq(read.data)
         parameters = self._parameters(m, beats)
 
         for lane in range(tile.update_lanes):
             pipe = Pipeline(m, f"lane_{lane}")
-            for name, field in state_layout(tile)[0].shape:
-                if field.width and name != "quiet":
-                    pipe.put(name, read.data[lane][name], 0)
+            for field in tile.state_fields:
+                if field.name not in ("quiet", "v", "i"):
+                    pipe.put(field.name, read.data[lane][field.name], 0)
             pipe.put("sum", self.sums[lane], 0)
             pipe.put("side", self.side_sums[lane], 0)
             pipe.put("clear", self.clear, 0)
@@ -108,10 +117,12 @@ class NeuronUpdate(wiring.Component):
                 counts = [pipe.at("fired" if p.max_spikes == 1 else f"n_n_lane_{lane}_{k}", done) for k, p in enumerate(profiles)]
                 m.d.comb += self.counts[lane].eq(profiles.choose(counts, beats.at("group", done)))
             results = {p: next_state(m, pipe, p, f"lane_{lane}_{k}", done, written) for k, p in enumerate(profiles)}
+            for k, p in enumerate(profiles if tile.keeps_v else ()):
+                results[p] |= {"v": pipe.at("v", written)} | ({"i": pipe.at(f"i_lane_{lane}_{k}", written)} if p.has_current else {})
             group = beats.at("group", written)
-            for name, _ in state_layout(tile)[0].shape:
-                values = [results[p].get(name, 0) for p in profiles]
-                m.d.comb += write.data[lane][name].eq(profiles.choose(values, group))
+            for field in tile.state_fields:
+                values = [results[p].get(field.name, 0) for p in profiles]
+                m.d.comb += stored[lane][field.name].eq(profiles.choose(values, group))
         return m
 
     def _parameters(self, m, beats):

@@ -8,10 +8,10 @@ called with (steps done, steps in all).
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..spec.clips import Clips
 from ..spec.network import Network
@@ -19,11 +19,13 @@ from ..spec.network import Network
 if TYPE_CHECKING:
     from ..gen.float_network import FloatNetwork
     from ..gen.quantize import QuantizeResult
+    from ..sim.fault_runs import FaultReport
+    from ..sim.faults import Fault
     from ..sim.golden import SimulationReport
     from .energy.report import EnergyReport
     from .results import BuildResult, CosimResult
 
-__all__ = ["boards", "compile", "cosim", "energy", "load", "quantize", "save", "simulate"]
+__all__ = ["boards", "compile", "cosim", "energy", "load", "quantize", "save", "simulate", "simulate_faults", "to_nir"]
 
 Source = str | os.PathLike[str]
 OnProgress = Callable[[int, int], None]
@@ -43,30 +45,46 @@ def save(network: Network, path: Source) -> None:
     save_network(network, Path(path))
 
 
-def quantize(source: Source, *, weight_bits: int = 8, scale: str = "neuron", decay: str = "multiply",
-             clips: Clips | Source | None = None, beta: float | None = None, threshold: float | None = None,
-             reset: str | None = None, readout: str = "count", progress: OnProgress | None = None) -> QuantizeResult:
-    """Quantizes the state dict of a chain of Linear and Leaky layers.
+def quantize(source: Source | FloatNetwork | Any, *, weight_bits: int | str | Mapping[Any, int] = 8, scale: str = "neuron", decay: str = "multiply",
+             v_bits: int | None = None, i_bits: int | None = None, max_drop: float = 1.0, clips: Clips | Source | None = None,
+             beta: float | None = None, threshold: float | None = None, reset: str | None = None, readout: str | None = None,
+             dt: float | None = None, decay_form: str | None = None, fires: str | None = None, progress: OnProgress | None = None) -> QuantizeResult:
+    """Quantizes a float network, a NIR graph, or the state dict of a chain of Linear and Leaky layers.
 
     Parameters
     ----------
-    source : .pt (read with weights_only), or .npz with w0, b0, w1, ...
-    weight_bits, scale, decay : as in :func:`spikeloom.gen.quantize.quantize`.
+    source : a :class:`~spikeloom.gen.float_network.FloatNetwork` of any models; a NIR graph: .nir, or a ``nir.NIRGraph``; or a state dict: .pt (read
+        with weights_only), or .npz with w0, b0, w1, ...
+    weight_bits, scale, decay, v_bits, i_bits, max_drop : as in :func:`spikeloom.gen.quantize.quantize`.
     clips : inputs to measure the range of v and to compare both networks on, or None. If they name as many classes as the last
         layer has neurons, the network takes the names.
-    beta, threshold, reset : of every layer; None takes what the file says, and where it says nothing 0.9, 1.0 and subtract.
-    readout : of the last layer: its spike count, or the last, sum or max of its membrane.
+    beta, threshold : of every layer of a state dict; None takes what the file says, and where it says nothing 0.9 and 1.0.
+    reset : of every layer; None takes what the file says, and where it says nothing subtract (state dict) or zero (NIR).
+    readout : of the last layer: its spike count, or the last, sum or max of its membrane, which then does not fire (default count; of a NIR graph
+        whose output does not fire: max).
+    dt, decay_form, fires : of a NIR graph, see :class:`~spikeloom.software.importers.nir_neurons.NirOptions`. What was assumed is in the network's
+        ``metadata["nir"]["assumed"]``.
     """
+    from ..gen.float_network import FloatNetwork
     from ..gen.quantize import quantize as quantize_network
-    from .importers.state_dict import read_state_dict
+    from .importers.source import read_source
 
-    network = read_state_dict(Path(source), beta=beta, threshold=threshold, reset=reset, readout=readout)
+    network = source if isinstance(source, FloatNetwork) else read_source(
+        source, beta=beta, threshold=threshold, reset=reset, readout=readout, dt=dt, decay_form=decay_form, fires=fires)
     if clips is not None:
         clips = _clips(clips, network)
         last = network.populations[-1]
-        if len(clips.words) == last.size:
+        if len(clips.words) == last.n_readouts and not last.labels:
             network = replace(network, populations=(*network.populations[:-1], replace(last, labels=clips.words)))
-    return quantize_network(network, weight_bits=weight_bits, scale=scale, decay=decay, clips=clips, progress=progress)
+    return quantize_network(network, weight_bits=weight_bits, scale=scale, decay=decay, v_bits=v_bits, i_bits=i_bits, max_drop=max_drop,
+                            clips=clips, progress=progress)
+
+
+def to_nir(network: Network | FloatNetwork, *, dt: float = 1e-4) -> Any:
+    """A network as a ``nir.NIRGraph``, for other simulators, with time constants for a timestep of ``dt`` seconds; ``nir.write`` writes it."""
+    from .importers.nir_export import to_nir as export
+
+    return export(network, dt=dt)
 
 
 def simulate(network: Network, clips: Clips | Source, *, limit: int | None = None,
@@ -75,6 +93,24 @@ def simulate(network: Network, clips: Clips | Source, *, limit: int | None = Non
     from ..sim import golden
 
     return golden.simulate(network, _clips(clips, network, limit), limit=limit, progress=progress)
+
+
+def simulate_faults(network: Network, clips: Clips | Source, fault: Fault | str, *, mode: str = "static", per: str = "clip", seed: int = 0,
+                    n_seeds: int = 5, limit: int | None = None, progress: OnProgress | None = None) -> FaultReport:
+    """Runs the golden model without and with faults of the weight memories; see :mod:`spikeloom.sim.fault_runs`.
+
+    Parameters
+    ----------
+    fault : ``ber=1e-2`` or ``levels=8,sigma=0.4``, see :mod:`spikeloom.sim.faults`.
+    mode, per : ``static`` (drawn per ``clip`` or per ``run``) or ``dynamic`` (drawn at each read).
+    seed, n_seeds : the first seed, and how many.
+    """
+    from ..sim import fault_runs
+    from ..sim.faults import Fault
+
+    fault = Fault.parse(fault) if isinstance(fault, str) else fault
+    return fault_runs.simulate_faults(network, _clips(clips, network, limit), fault, mode=mode, per=per, seed=seed, n_seeds=n_seeds, limit=limit,
+                                      progress=progress)
 
 
 def energy(network: Network, clips: Clips | Source, *, constants: str = "65nm", static: bool = False, limit: int | None = None,
@@ -95,7 +131,7 @@ def energy(network: Network, clips: Clips | Source, *, constants: str = "65nm", 
 
 
 def compile(network: Network, folder: Source, *, board: str = "generic", lanes: int | None = None, tiles: int | None = None,
-            fabric: str = "auto", bitstream: bool = False, progress: OnProgress | None = None) -> BuildResult:
+            fabric: str = "auto", storage: str = "auto", bitstream: bool = False, progress: OnProgress | None = None) -> BuildResult:
     """Generates the chip of a network into a folder, and with ``bitstream`` takes it through the board's tools.
 
     Parameters
@@ -104,10 +140,13 @@ def compile(network: Network, folder: Source, *, board: str = "generic", lanes: 
     board : name of a board, see :func:`boards`.
     lanes, tiles : synapses per clock of a tile, and number of tiles; None lets the generator choose.
     fabric : ``"star"``, ``"mesh"`` or ``"auto"``.
+    storage : ``"auto"`` stores each projection dense or sparse, by what takes fewer bits; ``"dense"`` all dense; ``"as-given"`` as the network
+        says. The project's network is the one that is stored so; it computes the same. Dense weights can be replaced by any others later, over the
+        configuration port; sparse ones by those of a network with as many synapses per axon and lane.
     """
     from .flow import build
 
-    return build(network, Path(folder), board=board, lanes=lanes, tiles=tiles, fabric=fabric, bitstream=bitstream,
+    return build(network, Path(folder), board=board, lanes=lanes, tiles=tiles, fabric=fabric, storage=storage, bitstream=bitstream,
                  progress=progress)
 
 

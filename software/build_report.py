@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..boards.board import Board
 from ..gen.budget import estimate
+from ..gen.period import period_reason
+from ..gen.storage import StorageChoice
 from ..sim.scenario import Scenario
 from ..spec.chip import ChipSpec
 from ..spec.network import Model, Network
+from .description import weight_format
 from .results import BuildResult
 
 __all__ = ["build_report"]
@@ -17,10 +22,11 @@ def _table(header: tuple[str, ...], rows: list[tuple]) -> str:
     return "\n".join(lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]) + "\n"
 
 
-def build_report(network: Network, chip: ChipSpec, board: Board, scenario: Scenario, result: BuildResult) -> str:
-    """Text of ``report.md``; the same for the same build."""
+def build_report(network: Network, chip: ChipSpec, board: Board, scenario: Scenario, result: BuildResult,
+                 storage: Sequence[StorageChoice] = ()) -> str:
+    """Text of ``report.md``; the same for the same build. ``storage`` is what :func:`~spikeloom.gen.storage.choose_storage` chose."""
     out = [f"# {network.name} on {board.name}\n", f"Network `{network.digest[:16]}`, {len(chip.tiles)} tiles, {chip.fabric.kind}, "
-           f"{chip.period} phase(s) per timestep, output {chip.levels} phase(s) after input.\n"]
+           f"output {chip.levels} phase(s) after input. Its period is {period_reason(network)}.\n"]
     out.append("![Tiles and who sends events to whom](chip.svg)\n")
     out.append("## Tiles\n")
     rows = []
@@ -31,6 +37,14 @@ def build_report(network: Network, chip: ChipSpec, board: Board, scenario: Scena
                          f"{tile.weight_bits}/{tile.accumulator_bits}/{tile.stored_bits}", group.level))
     out.append(_table(("tile", "population", "neurons", "lanes", "update lanes", "rows", "axons", "weight bits stored",
                        "bits of weight/accumulator/state", "level"), rows))
+    out.append("\n## Weights\n")
+    out.append(_table(("projection", "port", "stored", "delay", "weights", "synapses", "that exist", "bits if dense", "bits if sparse", "equal at"), [
+        (f"{c.source} -> {c.target}", c.port.value, c.kind.value, p.delay, weight_format(p), c.synapses, f"{c.existing} ({c.density:.1%})",
+         c.dense_bits, "-" if c.sparse_bits is None else c.sparse_bits, "-" if c.break_even is None else f"{c.break_even:.1%}")
+        for p, c in zip(network.projections, storage)]))
+    out.append("\nSparse storage holds the existing synapses with their rows, and is chosen where the chip's memories get smaller by it: with random "
+               "synapses it is the smaller one below the share of existing synapses in the last column. A tile's first sparse projection also takes "
+               "accumulators, which count.\n")
     out.append("\n## Resources\n")
     needed = estimate(chip)
     measured = {"luts": result.luts, "ffs": result.ffs, "brams": result.brams, "dsps": result.dsps}

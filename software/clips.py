@@ -20,7 +20,8 @@ from ..spec.clips import Clips
 from ..spec.errors import FileFormatError
 from ..spec.network import Network
 from .arrays import read_npy, read_npz
-from .features import apply_front_end, is_raw_log_mel, read_wav_clips
+from .encoders.front_end import front_end as front_end_of
+from .features import is_raw_log_mel, read_wav_clips
 
 __all__ = ["read_clips"]
 
@@ -117,8 +118,8 @@ def _dense(path: Path, x: np.ndarray, labels: np.ndarray | None, words: np.ndarr
     checked, names = _labels(path, labels, words, len(x))
     x = x[:limit]
     front_end = None if network is None else network.metadata.get("front_end")
-    if front_end is not None and is_raw_log_mel(x, front_end):
-        x = apply_front_end(x, front_end)
+    if is_raw_log_mel(x, front_end) and (encoder := front_end_of(front_end)).takes_log_mel:
+        x = np.stack([encoder.encode_log_mel(q) for q in x]) if len(x) else np.zeros((0, *encoder.shape), np.int16)
     if x.dtype.kind != "b" and x.size and not PAYLOADS[0] <= int(x.min()) <= int(x.max()) <= PAYLOADS[1]:
         n, t, c = np.argwhere((x < PAYLOADS[0]) | (x > PAYLOADS[1]))[0]
         raise FileFormatError(f"{path}: clip {n}, step {t}, channel {c}: payload {x[n, t, c]} is not within {PAYLOADS[0]}..{PAYLOADS[1]}")

@@ -88,7 +88,7 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
 def _parameters(front_end: Mapping) -> tuple[int, int, int]:
     kind = front_end.get("kind") if isinstance(front_end, Mapping) else None
     if kind != "log_mel":
-        raise NetworkError(f"The network's audio front end is {kind!r}; SpikeLoom knows 'log_mel'. Change the 'kind' of "
+        raise NetworkError(f"The network's audio front end is {kind!r}, and this scaling is that of 'log_mel'. Change the 'kind' of "
                            "metadata['front_end'], or give the clips as payloads in an .npz or .npy file.")
     for key, fixed in (("sample_rate_hz", SAMPLE_RATE), ("frames", FRAMES), ("bands", BANDS)):
         if front_end.get(key, fixed) != fixed:
@@ -105,7 +105,8 @@ def _parameters(front_end: Mapping) -> tuple[int, int, int]:
 def is_raw_log_mel(x: np.ndarray, front_end: Mapping | None) -> bool:
     """Whether a dense array is unscaled log-mel that :func:`apply_front_end` must scale.
 
-    The rule: the network names a front end, and x is uint8 of shape ``[N, 50, 40]``. Every other dtype holds payloads as they are.
+    The rule: the network names a front end (that works on such features), and x is uint8 of shape ``[N, 50, 40]``. Every other dtype holds
+    payloads as they are.
     """
     return front_end is not None and x.dtype == np.uint8 and x.shape[-2:] == (FRAMES, BANDS)
 
@@ -119,17 +120,17 @@ def apply_front_end(q: np.ndarray, front_end: Mapping) -> np.ndarray:
     return np.minimum(np.maximum(np.asarray(q, dtype=np.int16) - offset, 0) >> shift, largest).astype(np.int16)
 
 
-def resample(samples: np.ndarray, rate: int) -> np.ndarray:
-    """Resample ``[n]`` from ``rate`` Hz to 8 kHz, float64, ``[ceil(n * 8000 / rate)]``.
+def resample(samples: np.ndarray, rate: int, to: int = SAMPLE_RATE) -> np.ndarray:
+    """Resample ``[n]`` from ``rate`` Hz to ``to`` Hz, float64, ``[ceil(n * to / rate)]``.
 
     Polyphase: y[m] = sum_k x[k] h[m down - k up], h a sinc under a Kaiser window (beta 5) that cuts off at the lower of the two
     Nyquist frequencies; the ends are taken as silence.
     """
     x = np.asarray(samples, dtype=np.float64)
-    if rate == SAMPLE_RATE or not x.size:
+    if rate == to or not x.size:
         return x
-    common = math.gcd(SAMPLE_RATE, rate)
-    up, down = SAMPLE_RATE // common, rate // common
+    common = math.gcd(to, rate)
+    up, down = to // common, rate // common
     half = _SINC_ZEROS * max(up, down)
     h = np.sinc(np.arange(-half, half + 1) / max(up, down)) * np.kaiser(2 * half + 1, _KAISER_BETA)
     h *= up / h.sum()
@@ -144,8 +145,8 @@ def resample(samples: np.ndarray, rate: int) -> np.ndarray:
     return y
 
 
-def read_wav(path: str | Path) -> np.ndarray:
-    """Samples of a WAV file as 8 kHz mono, ``[n], int16``.
+def read_wav(path: str | Path, rate_hz: int = SAMPLE_RATE) -> np.ndarray:
+    """Samples of a WAV file as mono of ``rate_hz``, ``[n], int16``.
 
     Takes PCM of 8 or 16 bits, one or two channels (averaged), 4 to 192 kHz, at most ten seconds. Raises FileFormatError for
     anything else, and for a file that is missing, cut short or not a WAV file.
@@ -179,12 +180,15 @@ def read_wav(path: str | Path) -> np.ndarray:
     else:
         samples = np.frombuffer(data, dtype="<i2").astype(np.float64)
     mono = samples.reshape(count, channels).mean(axis=1)
-    return np.clip(np.round(resample(mono, rate)), -32768, 32767).astype(np.int16)
+    return np.clip(np.round(resample(mono, rate, rate_hz)), -32768, 32767).astype(np.int16)
 
 
 def read_wav_clips(path: str | Path, front_end: Mapping) -> Clips:
-    """One WAV file as one clip of graded events, 50 steps of 40 channels, for a network with that front end.
+    """One WAV file as one clip of events, for a network with that front end (any of :mod:`spikeloom.software.encoders.front_end`).
 
     Raises FileFormatError (the file) or NetworkError (the front end).
     """
-    return Clips.from_dense(apply_front_end(log_mel(read_wav(path)), front_end)[None])
+    from .encoders.front_end import front_end as front_end_of  # which is built on this module
+
+    encoder = front_end_of(front_end)
+    return Clips.from_dense(encoder.encode(read_wav(path, encoder.sample_rate_hz))[None])

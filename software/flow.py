@@ -15,6 +15,7 @@ from ..gen.check import check_chip
 from ..gen.emit import emit, manifest
 from ..gen.pack import pack
 from ..gen.plan import plan
+from ..gen.storage import choose_storage
 from ..sim.scenario import Scenario, build_scenario
 from ..sim.stimulus import random_clips
 from ..sim.testbench import write_testbench
@@ -40,7 +41,7 @@ def plan_digest(chip: ChipSpec) -> str:
     return hashlib.sha256(json.dumps(asdict(chip), sort_keys=True, default=str).encode()).hexdigest()
 
 
-def build(network: Network, folder: Path, *, board: str, lanes: int | None, tiles: int | None, fabric: str, bitstream: bool,
+def build(network: Network, folder: Path, *, board: str, lanes: int | None, tiles: int | None, fabric: str, storage: str, bitstream: bool,
           progress: OnProgress | None = None) -> BuildResult:
     """See :func:`spikeloom.software.api.compile`."""
     target = catalogue.find(board)
@@ -49,6 +50,8 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     total = 6 if bitstream else 4
     step = _steps(progress, total)
     options = {"lanes": lanes, "tiles": tiles, "fabric": fabric}
+    # From here on the network is the one that is stored so: that is what the project holds, and is compared with.
+    network, choices = choose_storage(network, lanes=lanes, tiles=tiles, storage=storage)
     chip = plan(network, lanes=lanes, tiles=tiles, fabric=fabric, writable=True, counters=False)
     image = pack(chip, network)
     check_chip(chip, image, network)
@@ -68,11 +71,11 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
         step()
     result = BuildResult(
         tiles=len(chip.tiles), lanes=sum(t.lanes for t in chip.tiles),
-        weight_bits_total=sum(t.weight_depth * t.lanes * t.weight_bits for t in chip.tiles),
+        weight_bits_total=sum(t.lanes * (t.weight_depth * t.weight_bits + t.sparse_depth * (t.row_bits + t.sparse_weight_bits)) for t in chip.tiles),
         luts=used.used.luts if used else None, ffs=used.used.ffs if used else None, brams=used.used.brams if used else None,
         dsps=used.used.dsps if used else None, fmax_mhz=used.fmax_mhz if used else None)
     (folder / "chip.svg").write_text(chip_picture(chip))
-    (folder / "report.md").write_text(build_report(network, chip, target, scenario, result))
+    (folder / "report.md").write_text(build_report(network, chip, target, scenario, result, choices))
     while step():
         pass
     return result

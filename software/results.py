@@ -14,7 +14,7 @@ class BuildResult:
     Parameters
     ----------
     tiles, lanes : tiles of the chip, and synapses per clock of all of them together.
-    weight_bits_total : bits of weight memory that hold weights.
+    weight_bits_total : bits of weight memory that hold weights; of sparse synapses with their rows.
     luts, ffs, brams, dsps : resources after place and route.
     fmax_mhz : highest clock after place and route.
     """

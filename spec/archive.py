@@ -226,7 +226,10 @@ class _Reader:
                 decay = values[name]
                 kinds = {f.name: int if decay.get(f.name) is not None else type(None) for f in fields(Decay)}
                 self._fields(f"{where}: {name}", decay, kinds)
-                values[name] = Decay(**decay)
+                try:
+                    values[name] = Decay(**decay)
+                except NetworkError as error:
+                    raise NetworkError(f"Population {values['name']!r}: {name}: {error}") from None
         if not all(type(label) is str for label in values["labels"]):
             raise self._error(f"{where}: labels must be text")
         values["labels"] = tuple(values["labels"])

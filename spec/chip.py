@@ -159,6 +159,11 @@ class ChipSpec:
         return max(g.level for tile in self.tiles for g in tile.groups)
 
     @property
+    def exports(self) -> bool:
+        """Whether neuron states can be read over the configuration port."""
+        return any(tile.keeps_v for tile in self.tiles)
+
+    @property
     def n_readouts(self) -> int:
         """Words of the readout memory."""
         return sum(o.n_values for o in self.outputs)

@@ -47,21 +47,30 @@ class Network:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise NetworkError(f"Network {self.name!r}: a name is a letter, then letters, digits and underscores, at most 63 in all")
+            raise NetworkError(f"Network {self.name!r}: a name is a letter, then letters, digits and underscores, at most 63 in all; rename it")
         object.__setattr__(self, "populations", tuple(self.populations))
         object.__setattr__(self, "projections", tuple(self.projections))
-        object.__setattr__(self, "metadata", MappingProxyType(json.loads(json.dumps(dict(self.metadata)))))
+        for parts, kind in ((self.populations, Population), (self.projections, Projection)):
+            for number, part in enumerate(parts):
+                if not isinstance(part, kind):
+                    raise NetworkError(f"Network {self.name!r}: number {number} of its {kind.__name__.lower()}s is {part!r}, not a {kind.__name__}")
+        try:
+            object.__setattr__(self, "metadata", MappingProxyType(json.loads(json.dumps(dict(self.metadata)))))
+        except (TypeError, ValueError) as error:
+            raise NetworkError(f"Network {self.name!r}: its metadata must be JSON values ({error}); make text of the others") from None
         if not 1 <= len(self.populations) <= MAX_POPULATIONS:
-            raise NetworkError(f"Network {self.name!r}: {len(self.populations)} populations; 1 to {MAX_POPULATIONS} are possible")
+            raise NetworkError(f"Network {self.name!r}: {len(self.populations)} populations; 1 to {MAX_POPULATIONS} are possible; "
+                               "join those with the same parameters, or split the network")
         by_name: dict[str, Population] = {}
         for population in self.populations:
             if population.name in by_name:
-                raise NetworkError(f"Network {self.name!r}: two populations are called {population.name!r}")
+                raise NetworkError(f"Network {self.name!r}: two populations are called {population.name!r}; rename one")
             by_name[population.name] = population
         if not any(p.model is Model.INPUT for p in self.populations):
-            raise NetworkError(f"Network {self.name!r}: no input population")
+            raise NetworkError(f"Network {self.name!r}: no input population, so nothing can drive it; add one of model 'input'")
         if not any(p.output for p in self.populations):
-            raise NetworkError(f"Network {self.name!r}: no population is an output or has a readout")
+            raise NetworkError(f"Network {self.name!r}: no population is an output or has a readout, so nothing can be seen of it; "
+                               "give one output=True or a readout")
         synapses = 0
         for projection in self.projections:
             where = f"Projection {projection.source} -> {projection.target}"
@@ -70,21 +79,24 @@ class Network:
                     raise NetworkError(f"{where}: no population {end!r}; there are {', '.join(by_name)}")
             source, target = by_name[projection.source], by_name[projection.target]
             if target.model is Model.INPUT:
-                raise NetworkError(f"{where}: an input cannot be a target")
+                raise NetworkError(f"{where}: an input cannot be a target: its events come from the host; lead to a population of another model")
             if source.model is not Model.INPUT and not source.spikes:
-                raise NetworkError(f"{where}: an {source.model.name} population does not spike, so it cannot be a source")
+                raise NetworkError(f"{where}: an {source.model.name} population does not spike, so it cannot be a source; use a model that "
+                                   "fires, or lead from a population before it")
             _check_port(projection, target, where)
             if projection.weights.shape != (target.size, source.size):
-                raise NetworkError(f"{where}: weights have shape {projection.weights.shape}, "
-                                   f"the populations need [{target.size}, {source.size}]")
+                raise NetworkError(f"{where}: weights have shape {list(projection.weights.shape)}, the populations need [{target.size}, "
+                                   f"{source.size}], a row per neuron of {target.name!r}; mend them or the sizes"
+                                   + ("; they may be transposed" if projection.weights.T.shape == (target.size, source.size) else ""))
             synapses += projection.weights.size
         if synapses > MAX_SYNAPSES:
-            raise NetworkError(f"Network {self.name!r}: {synapses} synapses; at most {MAX_SYNAPSES} are possible")
+            raise NetworkError(f"Network {self.name!r}: {synapses} synapses; at most {MAX_SYNAPSES} are possible, missing ones included; "
+                               "use smaller populations")
         for population in self.populations:
             if population.model is not Model.INPUT and not self.incoming(population.name):
-                raise NetworkError(f"Population {population.name!r}: no projection leads to it")
+                raise NetworkError(f"Population {population.name!r}: no projection leads to it, so it has no weights; add one, or leave it out")
             if population.model is not Model.INPUT and not self.incoming(population.name, Port.CURRENT):
-                raise NetworkError(f"Population {population.name!r}: no projection leads to its port 'i', so nothing drives its membrane")
+                raise NetworkError(f"Population {population.name!r}: no projection leads to its port 'i', so nothing drives its membrane; add one")
         _check_matrices(self.projections)
         _ = self.order  # raises on a cycle of delay 0
 
@@ -167,7 +179,8 @@ def _check_port(projection: Projection, target: Population, where: str) -> None:
         raise NetworkError(f"{where}: port {projection.port.value!r} is that of a gate, and {target.name!r} is {target.model.value}; "
                            "use a SPIKGRU, or port 'i'")
     if projection.port is Port.BLOCK and not target.inhibition:
-        raise NetworkError(f"{where}: port 'block' needs a target with an inhibition of 1 timestep or more; {target.name!r} has none")
+        raise NetworkError(f"{where}: port 'block' needs a target with an inhibition of 1 timestep or more; {target.name!r} has none: "
+                           "give it inhibition=1 to 63")
     if projection.port is Port.BLOCK and target.has_gate:
         raise NetworkError(f"{where}: {target.name!r} has a gate, and a neuron has one port beside 'i': inhibit it by negative weights at 'i'")
 

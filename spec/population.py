@@ -11,6 +11,7 @@ import numpy as np
 
 from .arithmetic import Decay, Rounding
 from .errors import NetworkError
+from .fields import check_fields
 from .neuron import Gain, Model, Readout, Refractory, Reset
 
 __all__ = ["MAX_NEURONS", "Population"]
@@ -26,10 +27,10 @@ _VALUE_READOUTS = (Readout.LAST, Readout.SUM, Readout.MAX)
 def _frozen_array(value: Any, length: int, what: str) -> np.ndarray:
     array = np.asarray(value)
     if array.dtype.kind not in "iu":
-        raise NetworkError(f"{what} must be integers, not {array.dtype}")
+        raise NetworkError(f"{what} must be integers, not {array.dtype}; quantize it first")
     array = np.array(np.broadcast_to(array, (length,)) if array.ndim == 0 else array, dtype=np.int64)
     if array.shape != (length,):
-        raise NetworkError(f"{what} must have one entry per neuron ({length}), not shape {array.shape}")
+        raise NetworkError(f"{what} must have one entry per neuron ({length}), or be one integer for all, not of shape {list(array.shape)}")
     array.flags.writeable = False
     return array
 
@@ -103,7 +104,14 @@ class Population:
     def __post_init__(self) -> None:
         where = f"Population {self.name!r}"
         if not _NAME.fullmatch(self.name):
-            raise NetworkError(f"{where}: a name is a letter, then letters, digits and underscores, at most 63 in all")
+            raise NetworkError(f"{where}: a name is a letter, then letters, digits and underscores, at most 63 in all; rename it")
+        check_fields(self, where, _INTEGERS, _ENUMS)
+        for name in ("decay", "current_decay", "adaptation_decay"):
+            if not isinstance(getattr(self, name), Decay):
+                raise NetworkError(f"{where}: {name} must be a Decay, not {getattr(self, name)!r}; 0.9 is Decay(factor=230, fraction_bits=8)")
+        if not isinstance(self.labels, tuple | list) or not all(type(label) is str for label in self.labels):
+            raise NetworkError(f"{where}: labels must be a tuple of text, not {self.labels!r}; give one for each readout value, or none")
+        object.__setattr__(self, "labels", tuple(self.labels))
         if not 1 <= self.size <= MAX_NEURONS:
             raise NetworkError(f"{where}: size must be 1 to {MAX_NEURONS}, not {self.size}")
         if not -256 <= self.payload_min <= self.payload_max <= 255:
@@ -118,20 +126,21 @@ class Population:
         self._check_classes(where)
         if len(self.labels) not in (0, self.n_readouts):
             raise NetworkError(f"{where}: {len(self.labels)} labels for {self.n_readouts} "
-                               f"{'classes' if self.readout is Readout.VOTE else 'neurons'}")
+                               f"{'classes' if self.readout is Readout.VOTE else 'neurons'}; give one label for each, or none")
         self._check_unused(where)
         if self.model is Model.INPUT:
             if self.output:
-                raise NetworkError(f"{where}: an input cannot be an output")
+                raise NetworkError(f"{where}: an input cannot be an output: its events come from the host; leave output and readout out")
             return
         if (self.payload_min, self.payload_max) != (1, 1):
-            raise NetworkError(f"{where}: only an input has a payload range; spikes have payload 1, or 1 to max_spikes")
+            raise NetworkError(f"{where}: only an input has a payload range; spikes have payload 1, or 1 to max_spikes; "
+                               "leave payload_min and payload_max out")
         self._check_ranges(where)
         if self.has_gate:
             self._check_gate(where)
         if not self.spikes:
             if self.reset is not Reset.NONE:
-                raise NetworkError(f"{where}: an {self.model.name} neuron does not fire, so it has no reset")
+                raise NetworkError(f"{where}: an {self.model.name} neuron does not fire, so it has no reset; leave reset at 'none'")
             if self.readout not in _VALUE_READOUTS:
                 raise NetworkError(f"{where}: an {self.model.name} population is a readout: last, sum or max, not {self.readout.value}")
         elif self.readout not in _SPIKE_READOUTS:
@@ -139,13 +148,14 @@ class Population:
                                f"not {self.readout.value}")
         elif self.theta.min() < 1 or self.theta.max() > self.v_max:
             raise NetworkError(f"{where}: theta must be 1 to {self.v_max} ({self.v_bits} bits), "
-                               f"not {self.theta.min()}..{self.theta.max()}")
+                               f"not {self.theta.min()}..{self.theta.max()}; use more v_bits or other thresholds")
 
     def _check_factors(self, name: str, of: str, where: str) -> None:
         """A factor per neuron stands beside a multiplier, whose own factor then is the largest of them."""
         decay: Decay = getattr(self, of)
         if decay.kind != "multiply":
-            raise NetworkError(f"{where}: {name} gives a factor per neuron, so {of} must be a multiplier, not {decay}")
+            raise NetworkError(f"{where}: {name} gives a factor per neuron, so {of} must be a multiplier (factor and fraction_bits), "
+                               f"not {_words(decay)}")
         factors = _frozen_array(getattr(self, name), self.size, f"{where}: {name}")
         if factors.min() < 0 or factors.max() > 1 << (decay.fraction_bits or 0):
             raise NetworkError(f"{where}: {name} must be 0 to {1 << (decay.fraction_bits or 0)}, not {factors.min()}..{factors.max()}")
@@ -154,11 +164,11 @@ class Population:
 
     def _check_classes(self, where: str) -> None:
         if (self.classes is not None) != (self.readout is Readout.VOTE):
-            raise NetworkError(f"{where}: classes of neurons and the readout 'vote' go together")
+            raise NetworkError(f"{where}: classes of neurons and the readout 'vote' go together; give both, or neither")
         if self.classes is not None:
             object.__setattr__(self, "classes", _frozen_array(self.classes, self.size, f"{where}: classes"))
             if self.classes.min() < -1 or self.classes.max() >= 1 << 12 or self.classes.max() < 0:
-                raise NetworkError(f"{where}: classes must be 0 to 4095 (-1 for none) and at least one, "
+                raise NetworkError(f"{where}: classes must be 0 to 4095 (-1 for none), and one neuron at least must have one, "
                                    f"not {self.classes.min()}..{self.classes.max()}")
 
     def _check_unused(self, where: str) -> None:
@@ -188,17 +198,21 @@ class Population:
                 raise NetworkError(f"{where}: {name} must be {low} to {high}, not {getattr(self, name)}")
         if self.model in (Model.IF, Model.SPIKGRU) and self.decay.kind != "none":
             raise NetworkError(f"{where}: an {self.model.name} neuron has no decay of its membrane; "
-                               + ("use LIF" if self.model is Model.IF else "its gate takes that place"))
+                               + ("use LIF" if self.model is Model.IF else "leave decay out: its gate takes that place"))
+        if self.v_floor is not None:
+            check_fields(self, where, ("v_floor",), {})
         if self.v_floor is not None and not self.v_min <= self.v_floor <= 0:
             raise NetworkError(f"{where}: v_floor must be {self.v_min} to 0, not {self.v_floor}")
         if self.v_init.min() < self.low or self.v_init.max() > self.v_max:
             wrong = self.v_init.min() if self.v_init.min() < self.low else self.v_init.max()
             raise NetworkError(f"{where}: v_init {wrong} does not fit {self.v_bits} bits"
-                               + ("" if self.v_floor is None else f" above the lower clip of {self.v_floor}"))
+                               + ("" if self.v_floor is None else f" above the lower clip of {self.v_floor}")
+                               + "; use more v_bits or another v_init")
         largest = (1 << (self.i_bits - 1)) - 1 if self.has_current else self.v_max
         if abs(self.bias).max() > largest:
-            raise NetworkError(f"{where}: a bias of {self.bias[abs(self.bias).argmax()]} does not fit "
-                               f"{self.i_bits if self.has_current else self.v_bits} bits")
+            width = "i_bits" if self.has_current else "v_bits"
+            raise NetworkError(f"{where}: a bias of {self.bias[abs(self.bias).argmax()]} does not fit {getattr(self, width)} bits; "
+                               f"use more {width} or a smaller bias")
         if self.jump.min() < 0 or self.jump.max() >= 1 << self.a_bits:
             raise NetworkError(f"{where}: jump must be 0 to {(1 << self.a_bits) - 1} ({self.a_bits} bits), "
                                f"not {self.jump.min()}..{self.jump.max()}")
@@ -214,9 +228,9 @@ class Population:
             raise NetworkError(f"{where}: a SPIKGRU needs a gate_table of 2, 4, ... 4096 integers, "
                                f"not {table.dtype} of shape {list(table.shape)}")
         if table.min() < 0 or table.max() > 255:
-            raise NetworkError(f"{where}: entries of the gate_table must be 0 to 255, not {table.min()}..{table.max()}")
+            raise NetworkError(f"{where}: entries of the gate_table must be 0 to 255 (in 1/256), not {table.min()}..{table.max()}")
         if abs(self.gate_bias).max() >= 1 << 31:
-            raise NetworkError(f"{where}: a gate_bias of {self.gate_bias[abs(self.gate_bias).argmax()]} does not fit 32 bits")
+            raise NetworkError(f"{where}: a gate_bias of {self.gate_bias[abs(self.gate_bias).argmax()]} does not fit 32 bits; use a smaller one")
         object.__setattr__(self, "gate_table", _frozen_array(table, n, where))
 
     @property
@@ -296,7 +310,14 @@ class Population:
         return out
 
 
+def _words(decay: Decay) -> str:
+    return {"none": "no decay", "shift": "shifts"}[decay.kind]
+
+
 _ARRAYS = ("v_init", "beta", "alpha", "gate_table", "gate_bias", "jump", "classes")
+_INTEGERS = ("size", "payload_min", "payload_max", "v_bits", "guard_bits", "i_bits", "gate_shift", "a_bits", "max_spikes", "refractory", "inhibition")
+_ENUMS: dict[str, type[enum.Enum]] = {"model": Model, "rounding": Rounding, "reset": Reset, "readout": Readout, "gain": Gain,
+                                      "refractory_mode": Refractory}
 _DEFAULTS = {f.name: f.default for f in fields(Population)}
 # Fields that a file holds only where they are not the default: a file that needs none of them is the same as ever.
 _OPTIONAL = ("current_decay", "i_bits", "gain", "gate_shift", "adaptation_decay", "a_bits", "max_spikes", "refractory", "refractory_mode",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .errors import NetworkError
+from .fields import check_fields
 from .neuron import Kind, Port
 
 __all__ = ["Projection"]
@@ -51,7 +52,9 @@ class Projection:
         where = f"Projection {self.source} -> {self.target}"
         weights = np.asarray(self.weights)
         if weights.dtype.kind not in "iu" or weights.ndim != 2:
-            raise NetworkError(f"{where}: weights must be a matrix of integers, not {weights.dtype} of shape {weights.shape}")
+            raise NetworkError(f"{where}: weights must be a matrix of integers, not {weights.dtype} of shape {list(weights.shape)}; "
+                               "quantize them first")
+        check_fields(self, where, ("weight_bits", "delay", "shift"), {"port": Port, "kind": Kind})
         if self.codebook is not None:
             object.__setattr__(self, "codebook", _checked_codebook(self.codebook, where))
             object.__setattr__(self, "weight_bits", (len(self.codebook or ()) - 1).bit_length())
@@ -64,17 +67,19 @@ class Projection:
             if not known.all():
                 post, pre = (int(k) for k in np.argwhere(~known)[0])
                 raise NetworkError(f"{where}: weight {weights[post, pre]} from neuron {pre} to neuron {post} is no entry of the codebook "
-                                   f"({', '.join(map(str, self.codebook))}); {int((~known).sum())} weights are not")
+                                   f"({', '.join(map(str, self.codebook))}); {int((~known).sum())} weights are not: "
+                                   + ("use a codebook of 16 entries at most that has them" if self.weight_bits > 1 or self.codebook != (-1, 1) else
+                                      "with 1 bit all are -1 or 1; use 2 bits or more, or a codebook"))
         limit = 1 << ((8 if self.codebook is not None else self.weight_bits) - 1)
         if weights.size and not -limit <= int(weights.min()) <= int(weights.max()) < limit:
             raise NetworkError(f"{where}: weights {weights.min()}..{weights.max()} do not fit {self.weight_bits} bits "
-                               f"({-limit}..{limit - 1})")
+                               f"({-limit}..{limit - 1}); use more weight_bits (8 at most), or smaller weights and a shift")
         if not 0 <= self.delay <= 63:
             raise NetworkError(f"{where}: delay must be 0 to 63 timesteps, not {self.delay}")
         if not 0 <= self.shift <= 12:
             raise NetworkError(f"{where}: shift must be 0 to 12, not {self.shift}")
         if self.matrix and not _NAME.fullmatch(self.matrix):
-            raise NetworkError(f"{where}: the name of a matrix is a letter, then letters, digits and underscores, at most 63 in all")
+            raise NetworkError(f"{where}: the name of a matrix is a letter, then letters, digits and underscores, at most 63 in all; rename it")
         weights = np.array(weights, dtype=np.int8, order="C")
         weights.flags.writeable = False
         object.__setattr__(self, "weights", weights)
@@ -88,7 +93,8 @@ class Projection:
         where = f"Projection {others.get('source')} -> {others.get('target')}"
         book, indices = np.asarray(codebook), np.asarray(indices)
         if indices.dtype.kind not in "iu" or indices.ndim != 2:
-            raise NetworkError(f"{where}: indices must be a matrix of integers, not {indices.dtype} of shape {indices.shape}")
+            raise NetworkError(f"{where}: indices must be a matrix of integers, not {indices.dtype} of shape {list(indices.shape)}; "
+                               "give [target size, source size]")
         wrong = np.argwhere((indices < 0) | (indices >= len(book)))
         if len(wrong):
             post, pre = (int(k) for k in wrong[0])
@@ -119,5 +125,5 @@ def _checked_codebook(codebook: Sequence[int], where: str) -> tuple[int, ...]:
     if int(values.min()) < -128 or int(values.max()) > 127:
         raise NetworkError(f"{where}: entries of a codebook must be -128 to 127, not {values.min()}..{values.max()}")
     if len(set(values.tolist())) != len(values):
-        raise NetworkError(f"{where}: an entry of the codebook {values.tolist()} occurs twice")
+        raise NetworkError(f"{where}: an entry of the codebook {values.tolist()} occurs twice; list each value once")
     return tuple(sorted(values.tolist()))

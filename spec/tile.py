@@ -91,6 +91,7 @@ class TileSpec:
     parameters : what the memory holds of each neuron beside theta and bias.
     codebooks : per list (see ``lists``) the weights that its indices stand for, empty where weights are stored; empty if that is so for all lists.
     shared : per list the list whose weights it reads, itself where it has its own; empty if that is so for all lists.
+    keeps_v : the state memory also holds v and i of the last timestep, and can be read.
     """
 
     lanes: int
@@ -108,6 +109,7 @@ class TileSpec:
     parameters: tuple[ParameterSpec, ...] = ()
     codebooks: tuple[tuple[int, ...], ...] = ()
     shared: tuple[int, ...] = ()
+    keeps_v: bool = False
 
     def __post_init__(self) -> None:
         if self.lanes < 1 or self.update_lanes < 1 or self.update_lanes & (self.update_lanes - 1) or self.lanes % self.update_lanes:
@@ -180,9 +182,9 @@ class TileSpec:
 
     @property
     def pointer_bits(self) -> tuple[int, int]:
-        """Widths of a pointer's fields: first word, number of words (at least one bit: no memory is without width)."""
+        """Widths of a pointer's fields: first word, number of words."""
         most = max((max(g.sparse.words, default=0) for g in self.groups if g.sparse), default=0)
-        return bits_unsigned(max(self.sparse_depth - 1, 0)), max(bits_unsigned(most), 1)
+        return bits_unsigned(max(self.sparse_depth - 1, 0)), max(1, bits_unsigned(most))  # a memory has bits, even if no synapse exists
 
     def weight_base(self, number: int) -> int:
         """Address of the first weight word of a list; the word of (row, axon) follows at row * axons + axon."""
@@ -273,9 +275,18 @@ class TileSpec:
         return any(g.update.marks_spent for g in self.groups)
 
     @property
+    def state_fields(self) -> tuple[ParameterSpec, ...]:
+        """What the state memory holds of a neuron, in the order in which it lies in a word, lowest first (docs/architecture.md, section 3)."""
+        kept = [g.update for g in self.groups if self.keeps_v]
+        fields = (("u", self.stored_bits, True), ("current", self.current_bits, True), ("a", self.a_bits, False), ("quiet", self.quiet_bits, False),
+                  ("taken", self.taken_bits, False), ("spent", int(self.marks_spent), False),
+                  ("v", max((u.v_bits for u in kept), default=0), True), ("i", max((u.i_bits for u in kept), default=0), True))
+        return tuple(ParameterSpec(name=name, bits=bits, signed=signed) for name, bits, signed in fields if bits)
+
+    @property
     def state_bits(self) -> int:
         """Bits of state of one neuron."""
-        return self.stored_bits + self.current_bits + self.a_bits + self.quiet_bits + self.taken_bits + self.marks_spent
+        return sum(f.bits for f in self.state_fields)
 
     @property
     def count_bits(self) -> int:

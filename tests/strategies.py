@@ -201,11 +201,12 @@ def random_networks(draw, max_size: int = 14, max_populations: int = 4, max_inpu
 
 @st.composite
 def plan_options(draw, network: Network) -> dict:
-    """Keyword arguments for :func:`spikeloom.gen.plan.plan`: any lanes, update lanes, tiles (shared or split) and fabric."""
+    """Keyword arguments for :func:`spikeloom.gen.plan.plan`: any lanes, update lanes, tiles (shared or split), fabric and ports."""
     neurons = sum(p.size for p in network.populations if p.model is not Model.INPUT)
     lanes = draw(st.one_of(st.none(), st.integers(1, 20)))
     updates = None
     if lanes is not None and draw(st.booleans()):
         updates = draw(st.sampled_from([u for u in (1, 2, 4, 8, 16) if lanes % u == 0]))
+    writable = draw(st.booleans())
     return {"lanes": lanes, "update_lanes": updates, "tiles": draw(st.one_of(st.none(), st.integers(1, min(neurons, 10)))),
-            "fabric": draw(st.sampled_from(("auto", "star", "mesh"))), "writable": draw(st.booleans())}
+            "fabric": draw(st.sampled_from(("auto", "star", "mesh"))), "writable": writable, "export": writable and draw(st.booleans())}

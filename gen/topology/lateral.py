@@ -20,7 +20,7 @@ __all__ = ["lateral_blocking", "lateral_inhibition"]
 def _others(population: Population, groups: Any, where: str) -> np.ndarray:
     """``[size, size], bool``: whether a neuron (row) is another of the group of a neuron (column); groups below 0 are none."""
     if not population.spikes:
-        raise NetworkError(f"{where}: a {population.model.value} population does not fire, so nothing would inhibit; use a spiking model")
+        raise NetworkError(f"{where}: {population.name!r} is {population.model.value} and does not fire, so nothing inhibits; use a spiking model")
     numbers = np.asarray(groups)
     if numbers.dtype.kind not in "iu" or numbers.shape not in ((), (population.size,)):
         raise NetworkError(f"{where}: groups must be one number, or an integer per neuron ({population.size}), not {numbers.dtype} of "

@@ -30,6 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tiles", metavar="N", type=positive, help="number of tiles (default: chosen)")
     parser.add_argument("--fabric", choices=("auto", "star", "mesh"), default="auto",
                         help="how the tiles are connected (default: chosen)")
+    parser.add_argument("--storage", choices=("auto", "dense", "as-given"), default="auto",
+                        help="store all synapses of a projection, or only those that exist (default: whichever takes fewer bits)")
     parser.add_argument("--bitstream", action="store_true", help="also synthesise, place and route")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="the folder to write")
     add_json(parser)
@@ -43,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
                              "which would be lost; name a new or an empty folder.")
     network = api.load(args.network)
     with replace_directory(args.output, marker="manifest.json") as folder, Progress("build", quiet=args.json) as progress:
-        result = api.compile(network, folder, board=args.board, lanes=args.lanes, tiles=args.tiles, fabric=args.fabric,
+        result = api.compile(network, folder, board=args.board, lanes=args.lanes, tiles=args.tiles, fabric=args.fabric, storage=args.storage,
                              bitstream=args.bitstream, progress=progress.update)
     if args.json:
         print(json_line(result, ("tiles", "lanes", "weight_bits_total", "luts", "ffs", "brams", "dsps", "fmax_mhz")))
@@ -54,5 +56,10 @@ def run(args: argparse.Namespace) -> int:
         rows += [("LUTs", result.luts), ("flip-flops", result.ffs), ("block RAMs", result.brams), ("DSPs", result.dsps),
                  ("Fmax / MHz", result.fmax_mhz)]
     print(table(rows))
+    stored = api.load(args.output / "network.npz")
+    other = [f"{p.source} -> {p.target}" for p, given in zip(stored.projections, network.projections) if p.kind is not given.kind]
+    if other:
+        print(f"Stored otherwise than given ({args.storage}): {', '.join(other)}. The answers are the same; a sparse projection has no synaptic "
+              "operations where it has no synapse, and the network in the project has a digest of its own.")
     print(f"Written: {args.output}")
     return 0

@@ -1,4 +1,8 @@
-"""Show what a quantized network is made of."""
+"""Show what a quantized network is made of, when its populations work, and what its weights take.
+
+A timestep takes as many phases as the period says; a population handles its first timestep in the phase of its level, and its tile holds the events
+of so many timesteps as it has slots. Bits of weights are for tiles of 16 lanes; `spikeloom build` stores each projection the smaller way.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,9 @@ import numpy as np
 from ...spec.arithmetic import Decay
 from ...spec.network import Model, Network, Population
 from .. import api
+from ..description import Description, describe, neurons, weight_bits, weight_format
 from ..report import table
+from .arguments import add_json
 
 __all__ = ["add_arguments", "run"]
 
@@ -19,30 +25,40 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument("network", metavar="NET.npz", type=Path, help="a quantized network")
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Reads the network and shows it."""
-    print(_describe(api.load(args.network)))
+    network = api.load(args.network)
+    print(json.dumps(describe(network), allow_nan=False) if args.json else _describe(network))
     return 0
 
 
 def _describe(network: Network) -> str:
-    totals = table([("network", network.name), ("digest", network.digest),
-                    ("neurons", f"{sum(p.size for p in network.populations if p.model is not Model.INPUT):,}"),
-                    ("synapses", f"{sum(p.synapses for p in network.projections):,}"),
-                    ("weight bits", f"{sum(p.synapses * p.weight_bits for p in network.projections):,}")])
+    d = Description(network)
+    totals = table([("network", network.name), ("digest", network.digest), ("neurons", f"{neurons(network):,}"),
+                    ("synapses", f"{sum(p.synapses for p in network.projections):,}"), ("weight bits", f"{weight_bits(network):,}"),
+                    ("period", str(d.reason))])
     populations = table([_population(p) for p in network.populations],
                         ("population", "model", "size", "v bits", "decay", "reset", "theta", "readout"))
     more = [(p.name, *row) for p in network.populations for row in _details(p)]
     details = table(more, ("population", "beside", "value")) if more else ""
-    projections = table([(f"{p.source} -> {p.target}", p.port.value, p.kind.value, p.synapses, p.weight_bits,
-                          "-" if p.codebook is None else " ".join(map(str, p.codebook)), p.delay, f"{(p.weights == 0).mean():.1%}")
-                         for p in network.projections],
-                        ("projection", "port", "kind", "synapses", "weight bits", "codebook", "delay", "zeros"))
+    schedule = table([(p.name, d.levels[p.name], d.slots.get(p.name)) for p in network.populations], ("population", "level", "slots"))
+    projections = table([(f"{p.source} -> {p.target}", p.port.value, p.delay, weight_format(p), p.shift, p.matrix or "-")
+                         for p in network.projections], ("projection", "port", "delay", "weights", "shift", "matrix"))
     # Free text of whoever made the file: as JSON, it cannot carry control characters to a terminal.
     metadata = table([(json.dumps(key), json.dumps(value, default=str)) for key, value in network.metadata.items()])
-    return "\n\n".join(part for part in (totals, populations, details, projections, metadata) if part)
+    return "\n\n".join(part for part in (totals, populations, details, schedule, projections, _storage(d), metadata) if part)
+
+
+def _storage(d: Description) -> str:
+    """What each projection takes stored either way."""
+    if d.storage is None:
+        return f"No storage is shown: {d.obstacle}"
+    return table([(f"{c.source} -> {c.target}", c.kind.value, c.synapses, c.existing, c.dense_bits, c.sparse_bits,
+                   "-" if c.break_even is None else f"{c.break_even:.1%}", f"{c.density:.1%}") for c in d.storage],
+                 ("projection", "kind", "synapses", "existing", "bits if dense", "bits if sparse", "equal at", "density"))
 
 
 def _population(p: Population) -> tuple[object, ...]:

@@ -1,14 +1,19 @@
-"""Run clips through the golden model."""
+"""Run clips through the golden model, without or with faults of the weight memories."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
+from ...sim.fault_runs import drawn
+from ...sim.faults import Fault
+from ...spec.errors import NetworkError, SpikeLoomError
 from .. import api
+from ..atomic import replace_file
 from ..progress import Progress
 from ..report import json_line, table
-from .arguments import add_json, add_limit
+from .arguments import add_json, add_limit, positive
 
 __all__ = ["add_arguments", "run"]
 
@@ -19,10 +24,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input", metavar="CLIPS", type=Path, required=True, help="clips: .npz, .npy or .wav")
     add_limit(parser)
     add_json(parser)
+    faults = parser.add_argument_group("faults", "errors of what is read from the weight memories, see docs/faults.md")
+    faults.add_argument("--fault", metavar="FAULT", type=_fault,
+                        help="ber=P: a stored bit is wrong with probability P; levels=L,sigma=S: cells of L levels, gaussian noise of S levels")
+    mode = faults.add_mutually_exclusive_group()
+    mode.add_argument("--static", action="store_true", help="an error stays as it is for a whole clip (default)")
+    mode.add_argument("--dynamic", action="store_true", help="errors are drawn anew at each read")
+    faults.add_argument("--fault-per", choices=("clip", "run"), default="clip",
+                        help="static errors: anew for each clip, or one chip for all (default clip)")
+    faults.add_argument("--seed", type=_seed, default=0, metavar="N", help="the first seed (default 0)")
+    faults.add_argument("--seeds", type=positive, default=5, metavar="N", help="how many seeds (default 5)")
+    faults.add_argument("--write-faulty", metavar="NET.npz", type=Path,
+                        help="with --static --fault-per run: write the network with the first seed's weights, to build or simulate")
 
 
 def run(args: argparse.Namespace) -> int:
     """Simulates and shows what came out."""
+    if args.fault is not None:
+        return _faults(args)
+    if args.dynamic or args.static or args.write_faulty or args.fault_per != "clip":
+        raise SpikeLoomError("--static, --dynamic, --fault-per and --write-faulty say how faults are; name them with --fault")
     with Progress("simulate", quiet=args.json) as progress:
         result = api.simulate(api.load(args.network), args.input, limit=args.limit, progress=progress.update)
     if args.json:
@@ -36,3 +57,47 @@ def run(args: argparse.Namespace) -> int:
     print()
     print(table(list(result.spikes_per_population.items()), ("population", "events per clip")))
     return 0
+
+
+def _faults(args: argparse.Namespace) -> int:
+    mode = "dynamic" if args.dynamic else "static"
+    if mode == "dynamic" and args.fault_per == "run":
+        raise SpikeLoomError("--fault-per is for static errors: dynamic ones are drawn at each read")
+    if args.write_faulty is not None and (mode, args.fault_per) != ("static", "run"):
+        raise SpikeLoomError("--write-faulty needs --static --fault-per run: only then is there one faulty network for all clips")
+    network = api.load(args.network)
+    with Progress("simulate", quiet=args.json) as progress:
+        result = api.simulate_faults(network, args.input, args.fault, mode=mode, per=args.fault_per, seed=args.seed, n_seeds=args.seeds,
+                                     limit=args.limit, progress=progress.update)
+    if args.write_faulty is not None:
+        broken = drawn(network, args.fault, args.seed)
+        with replace_file(args.write_faulty) as partial:  # it says what it is, beside what the network it was made of says of itself
+            api.save(replace(broken, metadata={**network.metadata, "fault": {"fault": str(args.fault), "seed": args.seed}}), partial)
+    if args.json:
+        print(json_line(result, ("fault", "mode", "per", "clips", "accuracy", "mean", "spread", "seeds", "accuracies", "changed")))
+        return 0
+    plain = "no labels" if result.accuracy is None else f"{result.accuracy:.2%}"
+    spread = "" if result.spread is None else f", +- {100 * result.spread:.2f} points over {len(result.seeds)} seeds"
+    print(table([("clips", f"{result.clips:,}"), ("fault", f"{result.fault}, {result.mode}, anew per {result.per}"),
+                 ("accuracy without faults", plain),
+                 ("accuracy with faults", plain if result.mean is None else f"{result.mean:.2%}{spread}")]))
+    print()
+    shares = [f"{a:.2%}" for a in result.accuracies] or ["-"] * len(result.seeds)
+    print(table([(seed, share, f"{other:.2%}") for seed, share, other in zip(result.seeds, shares, result.changed)],
+                ("seed", "accuracy", "other answers")))
+    if args.write_faulty is not None:
+        print(f"Written: {args.write_faulty}")
+    return 0
+
+
+def _fault(text: str) -> Fault:
+    try:
+        return Fault.parse(text)
+    except NetworkError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _seed(text: str) -> int:
+    if not text.isdigit() or len(text) > 18:
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 0, not {text[:40]!r}")
+    return int(text)

@@ -117,8 +117,8 @@ def event_terms(population: Population, counters: Counters, spike_reads: int) ->
     """What the events of a run cost, summed over its clips.
 
     A synaptic operation reads a weight and a state (membrane, current, or gate's sum), and writes the state; it is an AC, or a MAC where the
-    event has another payload than -1 and 1. A spike that is sent is written once; it costs an AC if the reset subtracts (a MAC where a neuron may fire several times in a
-    timestep), and one if it raises a threshold.
+    event has another payload than -1 and 1. A spike that is sent is written once; it costs an AC if the reset subtracts (a MAC where a neuron
+    may fire several times in a timestep), and one if it raises a threshold.
 
     Parameters
     ----------

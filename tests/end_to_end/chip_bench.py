@@ -35,7 +35,7 @@ class Run:
 
     ``phases`` are lengths of phases, ``spikes`` (output, neuron, timestep, payload) in order, ``readouts`` the words of each READ and
     ``answers`` its (index, confidence), ``potentials`` (tile, update index) -> v of all lanes, one entry per timestep. ``spike_phases``
-    is parallel to ``spikes``.
+    is parallel to ``spikes``; ``words`` were read back, one after the other.
     """
 
     phases: list[int] = field(default_factory=list)
@@ -44,6 +44,7 @@ class Run:
     readouts: list[list[tuple[int, int, int]]] = field(default_factory=list)
     answers: list[tuple[int, int]] = field(default_factory=list)
     potentials: dict[tuple[int, int], list[list[int]]] = field(default_factory=lambda: defaultdict(list))
+    words: list[int] = field(default_factory=list)
     errors: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     counters: list[list[dict[str, int]]] = field(default_factory=list)  # per tile and group
@@ -56,7 +57,7 @@ def play(chip: ChipSpec, image: MemoryImage, program: Sequence[Item], *, seed: i
     Parameters
     ----------
     program : items; each is offered until it is taken, then the next.
-    seed, stall : probability that the host is not ready for an output event or a readout in a cycle; at random.
+    seed, stall : probability that the host is not ready for an output event, a readout or a word in a cycle; at random.
     log : one line per taken item is appended, with its cycle.
 
     Raises AssertionError if it does not end within ``max_cycles``, a stream breaks the rule that an offer stays, or the answer is shown in
@@ -77,8 +78,10 @@ def play(chip: ChipSpec, image: MemoryImage, program: Sequence[Item], *, seed: i
         place, waiting, cycle, began, finished, started = 0, 0, 0, None, False, False
         reading: list[tuple[int, int, int]] = []
         resetting: bool | str = True  # power-up behaves as RESET; "taken" until the RESET itself begins
-        offered: dict[str, int | None] = {"spikes": None, "readouts": None}
-        ready = {"spikes": True, "readouts": True}
+        outputs = ("spikes", "readouts", "readback")[:2 + chip.exports]
+        offered: dict[str, int | None] = dict.fromkeys(outputs)
+        ready = dict.fromkeys(outputs, True)
+        word, offset = 0, 0
         for name in ready:
             ctx.set(getattr(dut, name).ready, 1)
         answer: tuple[int, int] | None = None  # that must be shown now
@@ -142,12 +145,17 @@ def play(chip: ChipSpec, image: MemoryImage, program: Sequence[Item], *, seed: i
                 if p.last:
                     run.readouts.append(reading)
                     reading, is_read = [], True
-            for name, valid, port in (("spikes", spike, dut.spikes), ("readouts", readout, dut.readouts)):
-                if stall:
-                    word = ctx.get(port.payload.as_value()) if valid else None
-                    if offered[name] is not None:
-                        assert word == offered[name], f"cycle {cycle}: an offer of {name} was withdrawn or changed"
-                    offered[name] = word if valid and not ready[name] else None
+            if chip.exports and ctx.get(dut.readback.valid) and ready["readback"]:
+                word, offset = word | ctx.get(dut.readback.payload.data) << offset, offset + 32
+                if ctx.get(dut.readback.payload.last):
+                    run.words.append(word)
+                    word, offset = 0, 0
+            for name in outputs if stall else ():
+                port = getattr(dut, name)
+                offer = ctx.get(port.payload.as_value()) if ctx.get(port.valid) else None
+                if offered[name] is not None:
+                    assert offer == offered[name], f"cycle {cycle}: an offer of {name} was withdrawn or changed"
+                offered[name] = offer if offer is not None and not ready[name] else None
             for number, trace in enumerate(traces):
                 if ctx.get(trace.valid):
                     v = ctx.get(trace.v)
@@ -161,7 +169,7 @@ def play(chip: ChipSpec, image: MemoryImage, program: Sequence[Item], *, seed: i
                 if kind == "control" and what[0] is Command.RESET:
                     resetting = "taken"
                 place, fresh = place + 1, True
-            elif kind == "end" and not busy and not spike:
+            elif kind == "end" and not busy and not spike and not (chip.exports and ctx.get(dut.readback.valid)):
                 break
             assert cycle < max_cycles, f"no end after {max_cycles} cycles: at item {place} of {len(program)}, {program[place:place + 1]}"
             await ctx.tick()

@@ -48,7 +48,7 @@ def norse(path: Path, layers: list[FloatLayer], x: np.ndarray, reset: Reset, dt:
 def snntorch(path: Path, layers: list[FloatLayer], x: np.ndarray, reset: Reset, dt: float) -> list[np.ndarray]:
     """Spikes ``[N, T, n]`` of each layer: Leaky and Synaptic modules, connected here."""
     torch = pytest.importorskip("torch", reason="needs torch: pip install -c constraints.txt torch")
-    snn = pytest.importorskip("snntorch", reason="needs the extra nir: pip install -c constraints.txt -e '.[nir]'")
+    snn = pytest.importorskip("snntorch", reason="needs the extra nir-simulators: pip install -c constraints.txt -e '.[nir-simulators]'")
     how = {"reset_mechanism": "zero" if reset is Reset.ZERO else "subtract", "reset_delay": False}
     found = []
     for layer in layers:

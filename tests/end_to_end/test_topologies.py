@@ -64,7 +64,7 @@ def multimodal() -> Network:
     """Two ensembles with lateral inhibition, sparse links from one to the other, and one output over both."""
     seen, heard = spikes("seen", 7, theta=20), spikes("heard", 6)
     word = spikes("word", 3, readout=Readout.COUNT)
-    cross = random_synapses(heard, seen, density=0.3, seed=2, excitatory=1, delays=(1,), kind=Kind.DENSE)
+    cross = random_synapses(heard, seen, density=0.3, seed=2, excitatory=1, delays=(1,))
     return Network(name="multimodal", populations=(IMAGE, AUDIO, seen, heard, word), projections=(
         fully(IMAGE, seen, 1), fully(AUDIO, heard, 2), *cross,
         lateral_inhibition(seen, weight=5), lateral_inhibition(heard, weight=3, groups=np.arange(6) % 2),
@@ -87,7 +87,7 @@ X = Population(name="x", size=6, model=Model.INPUT)
 @on_any_chip
 def test_a_skip_by_sum_adds_to_the_same_membranes(mapping):
     a, b = spikes("a", 6), spikes("b", 6, output=True, model=Model.IF, decay=Decay())
-    network = Network(name="skip", populations=(X, a, b), projections=(fully(X, a, 1), fully(a, b, 2), one_to_one(X, b, weight=4, kind=Kind.DENSE)))
+    network = Network(name="skip", populations=(X, a, b), projections=(fully(X, a, 1), fully(a, b, 2), one_to_one(X, b, weight=4)))
     x = random_clip(network, 10, np.random.default_rng(7), 0.5)
     proven(network, mapping, x)
     result = golden.run(network, x[None], record=True)
@@ -145,7 +145,7 @@ def test_delays_of_63_timesteps(mapping):
     network = Network(name="late", populations=(X, a), projections=(fully(X, a, 1, delay=63), fully(a, a, 2, delay=63)))
     x = random_clip(network, 140, np.random.default_rng(7), 0.2)
     run = proven(network, mapping, x)
-    fired = {t for _, _, t in run.spikes}
+    fired = {t for _, _, t, _ in run.spikes}
     assert min(fired) >= 63 and max(fired) >= 126
 
 
@@ -153,7 +153,7 @@ def compete(e: Population, *projections: Projection, more: tuple[Population, ...
     """Neurons of one population each of which has its own input, and a clip that drives the third most."""
     x = Population(name="x", size=e.size, model=Model.INPUT, payload_max=15)
     network = Network(name="competition", populations=(x, replace(e, readout=Readout.COUNT), *more),
-                      projections=(one_to_one(x, e, kind=Kind.DENSE), *projections))
+                      projections=(one_to_one(x, e), *projections))
     return network, np.tile(np.array([5, 5, 9, 7, 8, 5]), (14, 1))
 
 
@@ -183,7 +183,7 @@ def test_the_winner_takes_all_by_blocking(mapping):
 @on_any_chip
 @pytest.mark.parametrize("delays, period", [((0, 1), 2), ((1, 1), 1)])
 def test_the_winner_takes_all_by_inhibitory_pairs(delays, period, mapping):
-    pairs = inhibitory_pairs(E, weight=16, drive_delay=delays[0], delay=delays[1], kind=Kind.DENSE)
+    pairs = inhibitory_pairs(E, weight=16, drive_delay=delays[0], delay=delays[1])
     network, x = compete(E, pairs.drive, pairs.inhibition, more=(pairs.population,))
     run = proven(network, mapping, x, period=period)
     # As lateral inhibition with the delay of both projections: two timesteps are enough for the second strongest to fire as well.
@@ -193,12 +193,13 @@ def test_the_winner_takes_all_by_inhibitory_pairs(delays, period, mapping):
 
 
 @on_any_chip
-def test_a_reservoir_and_its_readout(mapping):
+@pytest.mark.parametrize("kind", Kind)
+def test_a_reservoir_and_its_readout(kind, mapping):
     liquid = spikes("liquid", 14, theta=7, refractory=1)
     y = Population(name="y", size=3, model=Model.LI, decay=Decay(shift_a=2), v_bits=12, readout=Readout.LAST)
     network = Network(name="liquid", populations=(X, liquid, y), projections=(
-        *random_synapses(X, liquid, density=0.4, seed=1, excitatory=1, kind=Kind.DENSE),
-        *reservoir(liquid, density=0.25, seed=5, delays=(1, 2, 5), kind=Kind.DENSE), fully(liquid, y, 3)))
+        *random_synapses(X, liquid, density=0.4, seed=1, excitatory=1, kind=kind),
+        *reservoir(liquid, density=0.25, seed=5, delays=(1, 2, 5), kind=kind), fully(liquid, y, 3)))
     assert len(network.incoming("liquid")) == 4
     proven(network, mapping, n_steps=14)
 

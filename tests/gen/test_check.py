@@ -17,7 +17,7 @@ from spikeloom.spec.arithmetic import Decay, Rounding
 from spikeloom.spec.chip import ChipSpec
 from spikeloom.spec.errors import MismatchError
 from spikeloom.spec.image import MemoryImage
-from spikeloom.spec.network import Gain, Kind, Model, Network, Population, Port, Projection, Refractory, Reset
+from spikeloom.spec.network import Gain, Kind, Model, Network, Population, Port, Projection, Readout, Refractory, Reset
 from spikeloom.spec.tile import MAIN, SIDE, SPARSE
 from spikeloom.spec.update import UpdateSpec
 
@@ -287,3 +287,12 @@ def test_checker_sees_a_list_that_reads_the_weights_of_another(full) -> None:
     other = replace(tile, shared=tuple(shared))
     assert tile.list_axons(tile.list_of(group_of(chip, "rising"), SPARSE)) == 5
     refused(replace(chip, tiles=(other,)), image, network, "weight")
+
+
+@pytest.mark.parametrize("change", [{"size": 2}, {"readout": Readout.VOTE, "classes": (0, 1, 1)}, {"max_spikes": 2}, {"value_bits": 9}])
+def test_a_chip_that_reads_an_output_in_another_way_is_refused(network: Network, change: dict) -> None:
+    chip = plan(network, lanes=4)
+    image = pack(chip, network)
+    check_chip(chip, image, network)
+    with pytest.raises(MismatchError, match="Output 'o'"):
+        check_chip(replace(chip, outputs=(replace(chip.outputs[0], **change),)), image, network)

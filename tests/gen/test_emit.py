@@ -98,3 +98,15 @@ def test_a_chip_without_readouts_has_no_answer_and_no_payload_of_spikes(network)
     described = manifest(chip, silent)
     assert described["answer"] is None and "payload" not in described["streams"]["spikes"]["fields"]
     assert "answer" not in chip_verilog(chip, pack(chip, silent))
+
+
+def test_manifest_says_what_a_state_word_holds_and_how_it_is_read(network):
+    plain, exporting = (manifest(plan(network, lanes=4, export=export), network) for export in (False, True))
+    hid = plain["tiles"][0]
+    assert list(hid["state"]["fields"]) == ["u"] and hid["memories"]["5"] == {"depth": 9 // 4 * 4 + 4, "width": hid["state"]["width"]}
+    assert list(exporting["tiles"][0]["state"]["fields"]) == ["u", "v"]
+    width = hid["state"]["width"]
+    assert exporting["tiles"][0]["state"] == {"width": width + 12, "fields": {"u": [0, width, True], "v": [width, 12, True]}}
+    assert "readback" not in plain["streams"] and "read" not in plain["streams"]["config"]["fields"]
+    assert exporting["streams"]["readback"] == {"width": 33, "fields": {"data": [0, 32, False], "last": [32, 1, False]}}
+    assert exporting["streams"]["config"]["fields"]["read"] == [64, 1, False]

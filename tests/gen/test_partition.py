@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import plan_options, random_networks
 
-from spikeloom.gen.partition import TileLimits, partition
+from spikeloom.gen.demand import Demand, demand_of
+from spikeloom.gen.partition import Slice, TileLimits, partition
 from spikeloom.gen.plan import plan
 from spikeloom.spec.errors import CapacityError, NetworkError
 from spikeloom.spec.network import Kind, Model, Network, Population, Projection
@@ -163,3 +164,28 @@ def test_weights_that_fit_because_they_are_shared_are_not_refused_on_few_tiles()
     with pytest.raises(CapacityError, match="does not fit on 1 tiles"):
         names(passes("w", "w", "w"), tiles=1, limits=TileLimits(weight_words=159))
     assert names(passes("w", "w", "w"), tiles=1, limits=TileLimits(weight_words=160)) == [["h0", "h1", "h2", "y"]]
+
+
+def sparse(density: float, size: int = 64, seed: int = 1) -> Network:
+    """An input of 50 neurons, a population with sparse synapses of some density, and a readout layer."""
+    rng = np.random.default_rng(seed)
+    x, h, y = (Population(name="x", size=50, model=Model.INPUT), Population(name="h", size=size, model=Model.LIF),
+               Population(name="y", size=10, model=Model.LIF, output=True))
+    weights = rng.integers(1, 8, (size, 50)) * (rng.random((size, 50)) < density)
+    return Network(name="sparse", populations=(x, h, y), projections=(
+        Projection(source="x", target="h", weights=weights, kind=Kind.SPARSE), Projection(source="h", target="y", weights=np.ones((10, size), int))))
+
+
+def test_sparse_axons_take_the_words_of_their_fullest_lane() -> None:
+    tile = plan(sparse(0.1)).tiles[0]
+    demand = demand_of(sparse(0.1), Slice(population="h", first=0, size=64), 16)
+    assert demand == Demand(neurons=64, axons=50, work=16 * tile.sparse_depth, words=tile.sparse_depth, key=None, shared_words=0)
+    assert 50 < demand.words < 4 * 50  # four rows
+
+
+def test_a_population_of_sparse_axons_is_split_by_the_words_that_they_take() -> None:
+    needed = demand_of(sparse(0.1), Slice(population="h", first=0, size=64), 16).words
+    assert len(partition(sparse(0.1), limits=TileLimits(weight_words=needed)).tiles) == 2
+    assert len(partition(sparse(0.1), limits=TileLimits(weight_words=needed - 1)).tiles) == 3
+    with pytest.raises(CapacityError, match="One row of population 'h' needs 16 neurons and 50 weight words, .* 49 words"):
+        partition(sparse(1.0, seed=2), limits=TileLimits(weight_words=49))

@@ -107,6 +107,15 @@ def test_constants_that_differ_or_can_be_written_are_refused() -> None:
         plan(network_of([[1]]), constant_parameters=True)
 
 
+def test_exported_states_hold_v_and_need_the_configuration_port() -> None:
+    plain, exporting = plan(network_of([[1], [2]])), plan(network_of([[1], [2]]), export=True)
+    assert not plain.exports and exporting.exports
+    assert [f.name for f in exporting.tiles[0].state_fields] == [*(f.name for f in plain.tiles[0].state_fields), "v"]
+    assert exporting.tiles[0].state_bits == plain.tiles[0].state_bits + 16
+    with pytest.raises(CapacityError, match="States are read over the configuration port, which a chip that is not writable lacks"):
+        plan(network_of([[1]]), export=True, writable=False)
+
+
 def test_decays_that_round_nothing_share_a_datapath() -> None:
     one = Population(name="a", size=2, model=Model.LIF, output=True)
     network = Network(name="n", populations=(Population(name="x", size=2, model=Model.INPUT), one), projections=(

@@ -191,7 +191,7 @@ def test_membrane_without_clips_holds_the_largest_v_that_events_can_lead_to():
     worst = np.concatenate([np.broadcast_to(np.sign(rows)[:, None], (4, 100, 6)), np.broadcast_to(-np.sign(rows)[:, None], (4, 100, 6))])
     assert simulate(result.network, Clips.from_dense(worst.astype(int))).saturations["p1"] == 0
     # The same events do saturate a membrane of two bits less: the check can fail.
-    narrow = quantize(net, v_bits=population.v_bits - 2).network
+    narrow = quantize(net, v_bits=population.v_bits - 2, guard_bits=population.guard_bits).network
     assert simulate(narrow, Clips.from_dense(worst.astype(int))).saturations["p1"] > 0
 
 
@@ -255,8 +255,8 @@ def test_same_input_gives_the_same_network_and_its_report_is_json():
 
 
 @pytest.mark.parametrize(("options", "text"), [
-    ({"weight_bits": 9}, "Weight bits must be 2 to 8, not 9"),
-    ({"weight_bits": 1}, "Weight bits must be 2 to 8, not 1"),
+    ({"weight_bits": 9}, "Weight bits must be 1 to 8, not 9"),
+    ({"weight_bits": 0}, "Weight bits must be 1 to 8, not 0"),
     ({"scale": "tile"}, "Scale must be neuron or layer, not 'tile'"),
     ({"decay": "table"}, "Decay must be multiply or shift, not 'table'"),
     ({"fraction_bits": 13}, "Fraction bits of a decay must be 8 to 12, not 13"),
@@ -281,3 +281,16 @@ def test_float_network_refuses_what_it_cannot_simulate():
         run_float(chain(), np.zeros((1, 2, 7), int))
     with pytest.raises(NetworkError, match="6 input channels, the clips have 2"):
         quantize(chain(), clips=Clips.from_dense(np.ones((1, 2, 2), int)))
+
+
+@pytest.mark.parametrize("v_bits", [8, 12, 16])
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_threshold_that_nothing_reaches_fits_a_given_state(v_bits, strict) -> None:
+    """Its need is the threshold itself, and a strict theta is one above it."""
+    net = FloatNetwork(name="far", populations=(
+        FloatPopulation(name="x", size=1, model=Model.INPUT),
+        FloatPopulation(name="n", size=1, model=Model.LIF, beta=0.5, threshold=20.0, strict=strict, readout=Readout.COUNT)),
+        projections=(FloatProjection(source="x", target="n", weights=np.array([[0.01]])),))
+    clips = Clips.from_dense(np.ones((2, 5, 1), np.int64))
+    p = quantize(net, v_bits=v_bits, clips=clips).network.population("n")
+    assert p.v_bits == v_bits and p.v_max / 2 < p.theta[0] <= p.v_max

@@ -61,7 +61,7 @@ def test_sparse_weights_carry_the_shift_that_others_do_not_have() -> None:
     assert found is not None and found.weight_bits == 4 + 2 and found.words == (2, 0, 1, 1, 0, 2)
     book = network_of(WEIGHTS, codebook=(-4, 0, 1, 3, 7))
     found = of(book)
-    assert found is not None and found.weight_bits == 8  # stored as they are, not as indices
+    assert found is not None and found.weight_bits == 4  # stored as they are, not as indices, in the width of the values
 
 
 def test_words_hold_row_and_weight_of_each_lane_and_pointers_lead_to_them() -> None:

@@ -204,7 +204,7 @@ X = Population(name="x", size=3, model=Model.INPUT)
     (lambda: lateral_inhibition(E, weight=1, groups=np.zeros(2, int)), "e -> e: groups must be one number, or an integer per neuron .3., not int64"),
     (lambda: lateral_inhibition(E, weight=1, groups=np.zeros(3)), "groups must be .* not float64"),
     (lambda: lateral_inhibition(E, weight=1, delay=0), "e -> e: .* its delay must be 1 to 63, not 0"),
-    (lambda: lateral_inhibition(READ, weight=1), "y -> y: a li population does not fire.*use a spiking model"),
+    (lambda: lateral_inhibition(READ, weight=1), "y -> y: 'y' is li and does not fire.*use a spiking model"),
     (lambda: inhibitory_pairs(E, weight=129), "e_inhibition -> e: the weight of inhibition must be 1 to 128, not 129; .* shift"),
     (lambda: inhibitory_pairs(E, weight=1, drive=0), "e -> e_inhibition: the drive of an inhibitory neuron must be 1 to 127, not 0"),
     (lambda: inhibitory_pairs(E, weight=1, delay=0), "e_inhibition -> e: the loop .* give one of its two projections delay=1"),

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Answer: the best readout and its lead, cycle by cycle, beside readouts that come at any pace."""
 
 from __future__ import annotations

@@ -9,12 +9,15 @@ import pytest
 
 from spikeloom.gen.pack import pack
 from spikeloom.gen.plan import plan
-from spikeloom.hdl.config_port import ConfigPort, memory_words
+from spikeloom.gen.state import state_words
+from spikeloom.hdl.config_port import ConfigPort, config_layout, memory_words
+from spikeloom.hdl.tile import MemoryKind
+from spikeloom.sim import golden
 from spikeloom.spec.arithmetic import Decay
 from spikeloom.spec.network import Model, Network, Population, Projection, Readout, Reset
 
 from ..end_to_end.chip_bench import compare, play
-from ..end_to_end.host_items import READ, RESET, config_image, events, step, timesteps
+from ..end_to_end.host_items import READ, RESET, config_image, config_state, events, read_states, step, timesteps
 from ..end_to_end.host_programs import random_clip
 from .harness import simulate
 
@@ -38,14 +41,18 @@ def network(seed, size=9):
                      Projection(source="h", target="y", weights=out, weight_bits=5)))
 
 
-def item(tile, memory, address, data, last=1):
-    return {"tile": tile, "memory": memory, "address": address, "data": data, "last": last}
+def item(tile, memory, address, data, last=1, **more):
+    return {"tile": tile, "memory": memory, "address": address, "data": data, "last": last, **more}
 
 
 def run(chip, items, quiet=None):
-    """Give items to the port; returns (tile, memory, address, word) of each write, its cycle, and whether ``error`` is set."""
+    """Give items to the port; returns (tile, memory, address, word) of each write, and whether ``error`` is set.
+
+    Requests are in ``run.asked``: (tile or None, memory, address).
+    """
     dut, writes = ConfigPort(chip), []
     rng = random.Random(1)
+    run.asked = []
 
     async def bench(ctx):
         place, cycle, taken = 0, 0, []
@@ -62,6 +69,14 @@ def run(chip, items, quiet=None):
                 assert taken[-1] == cycle - 2, "a word is written two cycles after its last part"
                 assert mask & (mask - 1) == 0
                 writes.append((mask.bit_length() - 1, ctx.get(dut.memory), ctx.get(dut.address), ctx.get(dut.word)))
+            if chip.exports:
+                asked, tiles, memory, address, busy = (ctx.get(s) for s in (dut.asked, dut.read, dut.memory, dut.address, dut.busy))
+                under_way = [items[k] for k, when in enumerate(taken) if 0 < cycle - when <= 2 and items[k]["last"] and items[k].get("read")]
+                assert busy == bool(under_way), "busy in the two cycles behind a request"
+                assert not tiles or asked and not tiles & (tiles - 1) and not mask
+                if asked:
+                    assert taken[-1] == cycle - 2, "a request is handed on two cycles after it was taken"
+                    run.asked.append((tiles.bit_length() - 1 if tiles else None, memory, address))
             if ready and place < len(items):
                 taken.append(cycle)
                 place += 1
@@ -78,13 +93,15 @@ def test_every_word_of_an_image_is_written_once(quiet):
     net = network(0)
     chip = plan(net, lanes=9, tiles=2)
     image = pack(chip, net)
-    items = [what for _, what in config_image(chip, image)]
+    states = state_words(chip, net, golden.run(net, random_clip(net, 5, np.random.default_rng(1), 0.5)[None]).state)
+    items = [what for _, what in config_image(chip, image) + config_state(chip, states)]
     writes, error = run(chip, items, quiet)
     expected = []
     for number, tile in enumerate(chip.tiles):
         words = image.tiles[number].words(tile)
-        for kind in memory_words(chip, number):
+        for kind in [kind for kind in memory_words(chip, number) if kind != MemoryKind.STATE]:
             expected += [(number, kind, address, word) for address, word in enumerate((words.weights, words.parameters, words.axons)[kind])]
+    expected += [(number, MemoryKind.STATE, address, word) for number, words in enumerate(states) for address, word in enumerate(words)]
     widths = [memory_words(chip, number)[kind][1] for number, kind, *_ in expected]
     assert [(t, k, a, w & ((1 << width) - 1)) for (t, k, a, w), width in zip(writes, widths)] == expected
     assert not error and max(widths) > 32
@@ -100,7 +117,8 @@ def wrong_items(chip):
         "too long": [item(0, 0, 0, 5, last=k == parts) for k in range(parts + 1)],
         "much too long": [item(0, 0, 0, 5, last=k == parts + 6) for k in range(parts + 7)],
         "too short": [item(0, 0, 0, 5)], "too long for its memory": [item(0, 2, 0, 1, last=False), item(0, 2, 0, 7)],
-        "constants": [item(0, 1, chip.tiles[0].n_updates, 5)],
+        "constants": [item(0, 1, chip.tiles[0].n_updates, 5)], "state": [item(0, 5, chip.tiles[0].n_updates, 5)],
+        "state too long": [item(0, 5, 0, 5, last=k == 1) for k in range(2)],
     }
 
 
@@ -111,6 +129,59 @@ def test_a_wrong_word_is_refused_and_flagged_and_the_next_one_is_written(name):
     assert writes == [] and error
     writes, error = run(chip, [*wrong_items(chip)[name], item(1, 2, 1, 3)])
     assert [w[:3] for w in writes] == [(1, 2, 1)] and writes[0][3] & 0xFFFFFFFF == 3 and error
+
+
+def wrong_requests(chip):
+    """One request of each kind that must be refused, by name."""
+    return {"tile": item(2, 5, 0, 0, read=1), "memory": item(0, 4, 0, 0, read=1), "not readable": item(0, 0, 0, 0, read=1),
+            "address": item(0, 5, chip.tiles[0].n_updates, 0, read=1), "far address": item(1, 5, (1 << 20) - 1, 0, read=1)}
+
+
+def exporting(update_lanes=4):
+    return plan(network(0), lanes=[4, 3], update_lanes=[update_lanes, 1], tiles=2, export=True)
+
+
+@pytest.mark.parametrize("quiet", [None, 0.4])
+def test_requests_are_handed_on_in_turn_with_writes(quiet):
+    chip = exporting(1)
+    items = [item(1, 5, 2, 0, read=1), item(0, 2, 1, 6), item(0, 5, 8, 0xFFFFFFFF, read=1), item(0, 5, 1, 0, read=1), item(1, 2, 1, 5)]
+    writes, error = run(chip, items, quiet)
+    assert run.asked == [(1, 5, 2), (0, 5, 8), (0, 5, 1)] and [w[:3] for w in writes] == [(0, 2, 1), (1, 2, 1)] and not error
+
+
+@pytest.mark.parametrize("name", wrong_requests(exporting()))
+def test_a_wrong_request_is_flagged_and_still_has_its_answer(name):
+    chip = exporting()
+    writes, error = run(chip, [wrong_requests(chip)[name], item(1, 5, 2, 0, read=1)])
+    assert [tile for tile, *_ in run.asked] == [None, 1] and error and not writes
+
+
+def test_a_request_of_several_parts_is_refused_whatever_the_width_of_its_word():
+    chip = exporting()
+    assert memory_words(chip, 0)[5][1] > 32
+    writes, error = run(chip, [item(0, 5, 0, 0, last=0, read=1), item(0, 5, 0, 0, read=1)])
+    assert run.asked == [(None, 5, 0)] and error and not writes
+
+
+def test_there_are_no_requests_where_states_are_not_exported():
+    assert "read" not in config_layout(plan(network(0))).members and config_layout(exporting())["read"].width == 1
+    assert config_layout(plan(network(0))).size == 64
+
+
+@pytest.mark.parametrize("tiles", [1, 2])
+def test_a_chip_answers_every_request_and_goes_on(tiles):
+    net = network(1)
+    chip = plan(net, lanes=4, tiles=tiles, update_lanes=4 if tiles == 1 else [4, 2], export=True)
+    x = random_clip(net, 6, np.random.default_rng(4), 0.4)
+    good = read_states(chip)
+    bad = [("config", request) for request in wrong_requests(chip).values()]
+    requests = [request for k in range(max(len(good), len(bad))) for request in (*bad[k:k + 1], *good[k:k + 1])]
+    (run_,) = play(chip, pack(chip, net), [*timesteps(chip, x[:3]), READ, *requests, *timesteps(chip, x[3:]), READ])
+    words = sum(state_words(chip, net, golden.run(net, x[None, :3]).state), [])
+    assert run_.words == [word for k in range(max(len(good), len(bad))) for word in (*[0] * (k < len(bad)), *words[k:k + 1])]
+    assert run_.errors == 0b01000
+    run_.errors = 0
+    assert compare(chip, net, x, run_, lengths=False, reads=[3, 6]) == []
 
 
 @pytest.mark.parametrize("lanes, tiles, fabric", [(9, 2, "star"), (9, 2, "mesh"), (16, 1, "star")])

@@ -5,7 +5,7 @@ import random
 import pytest
 from amaranth import *
 
-from spikeloom.hdl.update import NeuronUpdate, parameter_layout
+from spikeloom.hdl.update import NeuronUpdate, parameter_layout, state_layout
 from spikeloom.spec.arithmetic import Decay, Rounding
 from spikeloom.spec.network import Reset
 from spikeloom.spec.tile import ParameterSpec
@@ -252,6 +252,30 @@ def test_groups_of_all_models_share_a_tile():
     groups.append(group(3, 3, profile(values=True, v_bits=11)))
     groups.append(group(3, 3, profile(values=True, **CURRENT)))
     prove([small_tile(groups, update_lanes=2, parameters=tuple(fields.values()))], steps=12)
+
+
+def test_states_are_written_word_by_word_and_shown_at_the_index_of_a_beat():
+    update, parameters = modelled({**GATE, "max_spikes": 5, "refractory": 3}, reset=Reset.SUBTRACT)
+    tile = small_tile([group(13, 3, update, side_axons=2)], update_lanes=2, parameters=parameters, keeps_v=True)
+    dut, rng, words = NeuronUpdate(tile, writable=True), random.Random(1), {}
+    assert [name for name, _ in state_layout(tile)[0].shape] == ["u", "current", "quiet", "taken", "v", "i"]
+
+    async def bench(ctx):
+        for step in range(100):
+            index = rng.randrange(tile.n_updates)
+            ctx.set(dut.index, index)
+            if index in words:
+                assert ctx.get(dut.state.as_value()) == words[index]
+            address, word, writes = rng.randrange(tile.n_updates), rng.getrandbits(state_layout(tile).size), rng.random() < 0.5 or step < 2
+            ctx.set(dut.s_valid, writes)
+            ctx.set(dut.s_address, address)
+            ctx.set(dut.s_data.as_value(), word)
+            await ctx.tick()
+            if writes:
+                words[address] = word
+
+    simulate(dut, bench)
+    assert len(words) == tile.n_updates == 8
 
 
 def test_the_check_refutes_a_threshold_that_is_one_too_high():

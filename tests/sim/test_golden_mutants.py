@@ -72,7 +72,8 @@ def bank():
     rich = [rich_network(model, reset, mode, rounding) for model in Model if model is not Model.INPUT for reset in Reset
             for mode, rounding in zip([*Refractory, Refractory.FIRE], Rounding, strict=True)]
     rich += [rich_network(Model.SPIKGRU, v_bits=29, i_bits=29, theta=1 << 22, bias=1 << 27, current_decay=Decay(), alpha=None),
-             rich_network(Model.ALIF, adaptation_decay=Decay(shift_a=1, shift_b=1), a_bits=3)]
+             rich_network(Model.ALIF, adaptation_decay=Decay(shift_a=1, shift_b=1), a_bits=3),
+             rich_network(Model.ALIF, adaptation_decay=Decay(), jump=3, a_bits=3)]  # a comes to its largest value, and stays
     cases = [(network, clips_for(network, 2, 15, 3)) for network in rich]
 
     @settings(max_examples=250, deadline=None, derandomize=True, database=None)

@@ -18,6 +18,7 @@ import pytest
 from spikeloom.software import api
 from spikeloom.software.cli.main import main
 from spikeloom.software.results import BuildResult, CosimResult
+from spikeloom.spec.archive import save_network
 from spikeloom.spec.arithmetic import Decay
 from spikeloom.spec.errors import CapacityError, FileFormatError, MismatchError
 from spikeloom.spec.network import Gain, Kind, Model, Network, Population, Port, Projection, Readout, Refractory, Reset
@@ -82,7 +83,23 @@ def test_quantize_has_the_defaults_of_the_issue(replace, network, tmp_path) -> N
     replace("save", lambda network, path: path.touch())
     main(["quantize", "net.pt", "-o", str(tmp_path / "net.npz")])
     assert quantize.options == {"weight_bits": 8, "scale": "neuron", "decay": "multiply", "clips": None, "beta": None,
-                                "threshold": None, "reset": None, "readout": "count"}
+                                "threshold": None, "reset": None, "readout": None}  # a count where there are spikes
+
+
+@pytest.mark.parametrize(("argv", "options"), [
+    (["--bits", "auto", "--max-drop", "0.5", "--v-bits", "16", "--i-bits", "18"],
+     {"weight_bits": "auto", "max_drop": 0.5, "v_bits": 16, "i_bits": 18}),
+    (["--bits", "auto"], {"weight_bits": "auto"}),
+    (["--bits", "1"], {"weight_bits": 1}),
+    (["--bits", "input->hidden1=6, hidden1->output=1,4"], {"weight_bits": {"input->hidden1": 6, "hidden1->output": 1, "*": 4}}),
+])
+def test_quantize_takes_bits_by_projection_or_searches_them(argv, options, replace, network, tmp_path, capsys) -> None:
+    quantize = replace("quantize", SimpleNamespace(network=network, report=SimpleNamespace(text=str, as_json=lambda: {"name": "tiny"})))
+    replace("save", lambda network, path: path.touch())
+    assert main(["quantize", "net.pt", "-o", str(tmp_path / "net.npz"), "--json", *argv]) == 0
+    given = {name: value for name, value in quantize.options.items() if name in ("weight_bits", "max_drop", "v_bits", "i_bits")}
+    assert given == options
+    assert json.loads(capsys.readouterr().out) == {"name": "tiny"}
 
 
 def test_a_network_that_cannot_be_saved_leaves_nothing(replace, network, tmp_path) -> None:
@@ -123,8 +140,53 @@ def test_info_shows_what_the_other_models_have(replace, monkeypatch, capsys) -> 
                  "c refractory 3 timesteps, mode integrate", "c lower clip of v -8", "c v after a reset 1..2", "g spikgru 2 16 gate",
                  "g synaptic current 16 bits, decay 1\n", "g gate 4 entries of 0..255, shift 3, bias -2..5",
                  "a rise of the threshold 10 bits, decay 0.5, jump 7", "a inhibition 2 timesteps", "a classes of the vote 2",
-                 "x -> c i dense 4 2 -3 0 1", "c -> g i sparse 4 8 -", "c -> g z dense"):
+                 "x -> c i 0 2 bits for -3 0 1", "c -> g i 0 8 bits", "c -> g z 0 8 bits",
+                 "c -> g sparse 4 4", "c -> g dense 4 4"):
         assert text in out, out
+
+
+def looped() -> Network:
+    """A loop of two populations with a delay of 1, by a codebook and by a matrix that is used twice."""
+    x, a, b = (Population(name="x", size=4, model=Model.INPUT), Population(name="a", size=3, model=Model.LIF),
+               Population(name="b", size=3, model=Model.LIF, readout=Readout.COUNT))
+    weights = np.eye(3, dtype=int) * 5
+    return Network(name="looped", metadata={"n": 1}, populations=(x, a, b), projections=(
+        Projection(source="x", target="a", weights=np.full((3, 4), -1), codebook=(-1, 0, 1)),
+        Projection(source="a", target="b", weights=weights, matrix="w"),
+        Projection(source="b", target="a", weights=weights, delay=1, matrix="w")))
+
+
+def test_info_shows_the_period_and_why_and_what_is_stored(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(api, "load", lambda path: looped())
+    assert main(["info", "net.npz"]) == 0
+    out = re.sub(" +", " ", capsys.readouterr().out)
+    for text in ("period 2 phases per timestep: the loop a -> b -> a has 2 projections and a delay of 1 in all", "x 0 -\n", "a 1 1\n", "b 2 1\n",
+                 "x -> a i 0 2 bits for -1 0 1 0 -", "a -> b i 0 8 bits 0 w", "b -> a i 1 8 bits 0 w", "x -> a dense 12 12 96",
+                 "weight bits 96", "bits if dense bits if sparse equal at density"):
+        assert text in out, out
+
+
+def test_info_as_json_has_the_same_numbers(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(api, "load", lambda path: looped())
+    assert main(["info", "net.npz", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["name"], found["neurons"], found["synapses"], found["weight_bits"], found["period"]) == ("looped", 6, 30, 96, 2)
+    assert found["loop"] == {"populations": ["a", "b"], "projections": 2, "delay": 1} and found["metadata"] == {"n": 1}
+    assert [(p["name"], p["level"], p["slots"]) for p in found["populations"]] == [("x", 0, None), ("a", 1, 1), ("b", 2, 1)]
+    assert [(p["source"], p["format"], p["synapses"], p["existing"], p["dense_bits"]) for p in found["projections"]] == [
+        ("x", "2 bits for -1 0 1", 12, 12, 96), ("a", "8 bits", 9, 3, 72), ("b", "8 bits", 9, 3, 72)]
+    assert all(0 < p["break_even"] <= 1 and p["sparse_bits"] > 0 for p in found["projections"])
+
+
+def test_info_shows_a_network_that_no_tile_holds(monkeypatch, capsys) -> None:
+    wide = [Population(name=f"x{k}", size=1 << 15, model=Model.INPUT) for k in range(3)]
+    network = Network(name="wide", populations=(*wide, Population(name="a", size=1, model=Model.LIF, output=True)),
+                      projections=tuple(Projection(source=p.name, target="a", weights=np.zeros((1, p.size), int)) for p in wide))
+    monkeypatch.setattr(api, "load", lambda path: network)
+    assert main(["info", "net.npz"]) == 0
+    assert "No storage is shown: Population 'a' needs 98304 axons" in capsys.readouterr().out
+    assert main(["info", "net.npz", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["projections"][0]["dense_bits"] is None
 
 
 def test_simulate_prints_exactly_the_json_of_the_issue(replace, capsys) -> None:
@@ -158,12 +220,24 @@ def test_build_hands_on_its_options_and_writes_the_folder(replace, tmp_path, cap
 
     recorder = replace("compile", compile)
     out = tmp_path / "new" / "out"
-    assert main(["build", "net.npz", "--board", "ulx3s_85f", "--lanes", "16", "--tiles", "2", "--fabric", "star", "--bitstream",
+    assert main(["build", "net.npz", "--board", "ulx3s_85f", "--lanes", "16", "--tiles", "2", "--fabric", "star", "--storage", "dense", "--bitstream",
                  "-o", str(out), "--json"]) == 0
-    assert recorder.options == {"board": "ulx3s_85f", "lanes": 16, "tiles": 2, "fabric": "star", "bitstream": True}
+    assert recorder.options == {"board": "ulx3s_85f", "lanes": 16, "tiles": 2, "fabric": "star", "storage": "dense", "bitstream": True}
     assert json.loads(capsys.readouterr().out) == {"tiles": 2, "lanes": 16, "weight_bits_total": 4096, "luts": None, "ffs": None,
                                                    "brams": None, "dsps": None, "fmax_mhz": None}
     assert (out / "manifest.json").is_file()
+
+
+def test_build_says_which_projections_it_stores_otherwise_than_given(tmp_path, capsys) -> None:
+    weights = np.zeros((40, 40), dtype=int)
+    weights[::7, ::5] = 3
+    network = Network(name="thin", populations=(Population(name="x", size=40, model=Model.INPUT),
+                                                Population(name="y", size=40, model=Model.LIF, theta=5, readout=Readout.COUNT)),
+                      projections=(Projection(source="x", target="y", weights=weights),))
+    save_network(network, tmp_path / "net.npz")
+    for storage, said in (("auto", True), ("as-given", False)):
+        assert main(["build", str(tmp_path / "net.npz"), "--board", "generic", "--storage", storage, "-o", str(tmp_path / storage)]) == 0
+        assert ("Stored otherwise than given (auto): x -> y." in capsys.readouterr().out) == said
 
 
 def test_a_failed_build_is_one_paragraph_and_leaves_nothing(replace, tmp_path, capsys) -> None:
@@ -258,7 +332,10 @@ def test_a_defect_of_ours_is_not_hidden(replace) -> None:
     (["simulate", "net.npz"], "the following arguments are required: --input; see spikeloom simulate --help"),
     (["simulate", "net.npz", "--input", "c", "--limit", "0"], "argument --limit: must be an integer of at least 1, not '0'"),
     (["build", "net.npz", "--board", "generic", "-o", "x", "--lanes", "many"], "must be an integer of at least 1, not 'many'"),
-    (["quantize", "net.pt", "-o", "x", "--weight-bits", "9"], "must be an integer of 2 to 8, not '9'"),
+    (["quantize", "net.pt", "-o", "x", "--weight-bits", "9"],
+     "must be an integer of 1 to 8, auto, or NAME=N,... with names like 'input->hidden1', not '9'"),
+    (["quantize", "net.pt", "-o", "x", "--bits", "auto", "--max-drop", "-1"], "must be 0 to 100 points, not '-1'"),
+    (["quantize", "net.pt", "-o", "x", "--max-drop", "1"], "give --bits auto with it, or leave it out"),
     (["cosim", "out", "--input", "c", "--engine", "vcs"], "invalid choice: 'vcs'"),
 ])
 def test_wrong_arguments_are_one_line_and_status_2(argv, text, capsys) -> None:
@@ -268,7 +345,7 @@ def test_wrong_arguments_are_one_line_and_status_2(argv, text, capsys) -> None:
     assert text in err
 
 
-@pytest.mark.parametrize("command", ["quantize", "info", "simulate", "energy", "build", "cosim", "boards"])
+@pytest.mark.parametrize("command", ["quantize", "info", "data", "simulate", "energy", "build", "cosim", "boards"])
 def test_every_command_has_help(command, capsys) -> None:
     assert main([command, "--help"]) == 0
     assert f"usage: spikeloom {command}" in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """Projects: what a build writes, and what is refused of one that was changed."""
 
 import json
+import shutil
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -13,7 +14,7 @@ from spikeloom.software.chip_picture import chip_picture
 from spikeloom.spec.arithmetic import Decay
 from spikeloom.spec.clips import Clips
 from spikeloom.spec.errors import CapacityError, FileFormatError, MismatchError, SpikeLoomError
-from spikeloom.spec.network import Model, Network, Population, Projection, Readout, Reset
+from spikeloom.spec.network import Kind, Model, Network, Population, Projection, Readout, Reset
 
 
 def network(hidden=12, name="net", seed=1) -> Network:
@@ -44,6 +45,52 @@ def test_a_build_writes_a_whole_project_and_reports_its_progress(project):
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
     report = (folder / "report.md").read_text()
     assert "| luts |" in report and "chip.svg" in report and "hid" in report
+
+
+def thin(density=0.1, kind=Kind.DENSE) -> Network:
+    """A network with one sparse matrix, in a loop of two populations."""
+    rng = np.random.default_rng(3)
+    x = Population(name="x", size=6, model=Model.INPUT)
+    a, b = (Population(name=name, size=40, model=Model.LIF, decay=Decay(shift_a=3), theta=3, v_bits=10, readout=readout)
+            for name, readout in (("a", Readout.NONE), ("b", Readout.COUNT)))
+    weights = rng.integers(1, 8, (40, 40)) * (rng.random((40, 40)) < density)
+    return Network(name="thin", populations=(x, a, b), projections=(
+        Projection(source="x", target="a", weights=rng.integers(1, 8, (40, 6)), weight_bits=4),
+        Projection(source="a", target="b", weights=weights, weight_bits=4, kind=kind),
+        Projection(source="b", target="a", weights=weights.T, weight_bits=4, delay=1, kind=kind)))
+
+
+@pytest.mark.parametrize("storage, given, stored", [
+    ("auto", Kind.DENSE, Kind.SPARSE), ("dense", Kind.SPARSE, Kind.DENSE), ("as-given", Kind.DENSE, Kind.DENSE),
+    ("as-given", Kind.SPARSE, Kind.SPARSE)])
+def test_a_build_stores_projections_as_asked_and_reports_why(storage, given, stored, tmp_path):
+    network = thin(kind=given)
+    result = spikeloom.compile(network, tmp_path, lanes=8, storage=storage)
+    chip, read, _ = flow.read_project(tmp_path)
+    assert [p.kind for p in read.projections] == [Kind.DENSE, stored, stored]
+    assert all((p.weights == q.weights).all() for p, q in zip(read.projections, network.projections))
+    held = sum(t.lanes * (t.weight_depth * t.weight_bits + t.sparse_depth * (t.row_bits + t.sparse_weight_bits)) for t in chip.tiles)
+    assert result.weight_bits_total == held
+    report = (tmp_path / "report.md").read_text()
+    assert "Its period is 2 phases per timestep: the loop a -> b -> a has 2 projections and a delay of 1 in all" in report
+    assert f"| a -> b | i | {stored.value} | 0 | 4 bits | 1600 |" in report and "| x -> a | i | dense | 0 | 4 bits | 240 | 240 (100.0%) |" in report
+
+
+def test_sparse_storage_takes_fewer_bits_and_its_verilog_equals_the_models(tmp_path):
+    sizes = {}
+    for storage in ("auto", "dense"):
+        folder = tmp_path / storage
+        folder.mkdir()
+        sizes[storage] = spikeloom.compile(thin(), folder, lanes=8, storage=storage).weight_bits_total
+    assert sizes["auto"] < 0.75 * sizes["dense"]
+    if shutil.which("g++"):
+        report = spikeloom.cosim(tmp_path / "auto", Clips.from_dense(np.random.default_rng(1).integers(0, 2, (2, 10, 6))), engine="compiled")
+        assert report.equal, report.first_divergence
+
+
+def test_a_storage_that_is_none_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="one of auto, dense, as-given, not 'spares'"):
+        spikeloom.compile(thin(), tmp_path, storage="spares")
 
 
 def test_two_builds_are_equal_to_the_byte(project, tmp_path):

@@ -1,0 +1,62 @@
+"""What a slice takes of a tile: neurons, axons, and words of weights, which slices that read the same weights take once."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+
+from ..spec.network import Network
+from ..spec.tile import MAIN
+from .lists import list_axons, projections_of
+from .slices import Slice
+from .sparse import sparse_spec
+from .updates import extra_shift
+
+__all__ = ["Demand", "demand_of", "matrices_of", "total_demand"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demand:
+    """Of one slice. ``words`` are of weights that are its own, ``shared_words`` of those that slices with the same ``key`` read as well; ``work`` is
+    in proportion to the clock cycles that an event of every axon takes."""
+
+    neurons: int
+    axons: int
+    work: int
+    words: int
+    key: Hashable | None
+    shared_words: int
+
+
+def matrices_of(network: Network, population: str) -> tuple[tuple[str, int], ...] | None:
+    """(matrix, left shift of its stored weights) of each dense projection into port ``i``; None where one has no name, or there is none.
+
+    Slices of populations for which this is equal, and which are equally large, store their weights once if they are on one tile.
+    """
+    projections = projections_of(network, population, MAIN)
+    if not projections or not all(p.matrix for p in projections):
+        return None
+    return tuple((p.matrix, extra_shift(network, p)) for p in projections)
+
+
+def demand_of(network: Network, s: Slice, lanes: int) -> Demand:
+    """What a slice takes of a tile of so many lanes: a word per row and axon of a dense list, and those of its sparse axons."""
+    rows = -(-s.size // lanes)
+    main, side, sparse = list_axons(network, s.population)
+    spec = sparse_spec(network, s, lanes)
+    scattered = sum(spec.words) if spec else 0
+    matrices = matrices_of(network, s.population)
+    own = side if matrices else side + main
+    return Demand(neurons=s.size, axons=main + side + sparse, work=s.size * (main + side) + lanes * scattered, words=rows * own + scattered,
+                  key=(s.first, s.size, matrices) if matrices else None, shared_words=rows * main if matrices else 0)
+
+
+def total_demand(demands: Iterable[Demand]) -> tuple[int, int, int]:
+    """(neurons, axons, words) of slices on one tile."""
+    neurons, axons, words, keys = 0, 0, 0, set()
+    for d in demands:
+        neurons, axons, words = neurons + d.neurons, axons + d.axons, words + d.words
+        if d.key not in keys:
+            words += d.shared_words
+        keys.add(d.key)
+    return neurons, axons, words

@@ -1,0 +1,74 @@
+"""Bits of weight memory of a tile, and what each projection has of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..spec.arithmetic import bits_unsigned
+from ..spec.network import Network
+from ..spec.tile import MAIN, SIDE, SPARSE
+from .lists import projections_of
+from .partition import TilePart
+from .sparse import sparse_spec
+from .weight_formats import weight_formats
+
+__all__ = ["TileBits", "tile_bits"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileBits:
+    """Weight memory of one tile.
+
+    Parameters
+    ----------
+    lanes : P.
+    sizes : neurons of each population that it has.
+    weight_bits : width of a weight, or index, in dense storage.
+    synapse_bits : width of a synapse in sparse storage, row and weight; 0 where there is none.
+    dense_bits, sparse_bits : by number of the projection, what it takes of either memory; pointers are part of the sparse one.
+    total : bits of all of them, and of the accumulators of sparse axons.
+    """
+
+    lanes: int
+    sizes: Mapping[str, int]
+    weight_bits: int
+    synapse_bits: int
+    dense_bits: Mapping[int, int]
+    sparse_bits: Mapping[int, int]
+    total: int
+
+
+def tile_bits(network: Network, part: TilePart, accumulator_bits: int) -> TileBits:
+    """What the projections into a tile's slices take, as :mod:`.plan` and :mod:`.pack` lay it out."""
+    number = {id(p): k for k, p in enumerate(network.projections)}
+    formats = weight_formats(network, part.slices)
+    sizes: dict[str, int] = {}
+    dense: dict[int, int] = {}
+    sparse: dict[int, int] = {}
+    specs = [sparse_spec(network, s, part.lanes) for s in part.slices]
+    rows = [-(-s.size // part.lanes) for s in part.slices]
+    depth = sum(sum(spec.words) for spec in specs if spec)
+    row_bits = bits_unsigned(max(rows) - 1)
+    synapse_bits = row_bits + max((spec.weight_bits for spec in specs if spec), default=-row_bits)
+    pointer_bits = bits_unsigned(max(depth - 1, 0)) + bits_unsigned(max((max(spec.words) for spec in specs if spec), default=0) or 1)
+    list_number = 0
+    for s, spec, n in zip(part.slices, specs, rows):
+        sizes[s.population] = sizes.get(s.population, 0) + s.size
+        for port in (MAIN, SIDE, SPARSE):
+            projections = projections_of(network, s.population, port)
+            if not projections and port != MAIN:
+                continue
+            first, owner = 0, not formats.shared or formats.shared[list_number] == list_number
+            for p in projections:
+                axons, k = p.weights.shape[1], number[id(p)]
+                if port == SPARSE and spec:
+                    words = sum(spec.words[first:first + axons])
+                    sparse[k] = sparse.get(k, 0) + words * part.lanes * synapse_bits + axons * pointer_bits
+                    first += axons
+                else:
+                    dense[k] = dense.get(k, 0) + (n * axons * part.lanes * formats.bits if owner else 0)
+            list_number += 1
+    accumulators = (1 << row_bits) * part.lanes * accumulator_bits if sparse else 0
+    return TileBits(lanes=part.lanes, sizes=sizes, weight_bits=formats.bits, synapse_bits=synapse_bits, dense_bits=dense, sparse_bits=sparse,
+                    total=sum(dense.values()) + sum(sparse.values()) + accumulators)
