@@ -223,7 +223,7 @@ def _refractory(chip: ChipSpec, image: MemoryImage) -> tuple[ChipSpec, MemoryIma
 
 def _quotient(text: str) -> str:
     """v >= theta * digit became v > theta * digit, where spikes are counted."""
-    changed, count = re.subn(r"(lane_0_\d+_hit_\d+ .*?) >= ", r"\1 > ", text)
+    changed, count = re.subn(r"(\$signed\(lane_0_(?:v|rest_\w+)\)) >= ", r"\1 > ", text)
     assert count, "there is no such comparison in the Verilog"
     return changed
 
