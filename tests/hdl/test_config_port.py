@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,10 +15,10 @@ from spikeloom.hdl.config_port import ConfigPort, config_layout, memory_words
 from spikeloom.hdl.tile import MemoryKind
 from spikeloom.sim import golden
 from spikeloom.spec.arithmetic import Decay
-from spikeloom.spec.network import Model, Network, Population, Projection, Readout, Reset
+from spikeloom.spec.network import Kind, Model, Network, Population, Projection, Readout, Reset
 
 from ..end_to_end.chip_bench import compare, play
-from ..end_to_end.host_items import READ, RESET, config_image, config_state, events, read_states, step, timesteps
+from ..end_to_end.host_items import FLUSH, READ, RESET, config_image, config_state, config_words, events, read_states, step, timesteps
 from ..end_to_end.host_programs import random_clip
 from .harness import simulate
 
@@ -194,6 +195,40 @@ def test_a_chip_that_is_given_another_image_becomes_that_network(lanes, tiles, f
     assert compare(chip, first, x, one) == []
     assert compare(chip, second, x, two, lengths=False) == []
     assert one.readouts != two.readouts
+
+
+def mixed_network(seed):
+    """Same graph and formats for every seed: sparse synapses in the same words, a codebook, a gate; other weights, rows and indices."""
+    rng = np.random.default_rng(seed)
+    exists = np.roll(np.random.default_rng(0).random((12, 6)) < 0.4, 4 * seed, axis=0)  # by a row of 4 lanes: as many words as before
+    sparse = np.where(exists, rng.choice((-8, -3, 2, 7), exists.shape), 0)
+    sparse[np.argwhere(exists)[0][0], np.argwhere(exists)[0][1]] = -8
+    book = (-40, -3, 0, 9, 90)
+    wide = rng.choice(book, (5, 6))
+    wide[:2] = [[-40] * 6, [90] * 6]
+    return Network(name="net", populations=(
+        Population(name="x", size=6, model=Model.INPUT),
+        Population(name="s", size=12, model=Model.IF, reset=Reset.SUBTRACT, theta=9, v_bits=10, output=True),
+        Population(name="c", size=5, model=Model.LIF, decay=Decay(shift_a=2), reset=Reset.ZERO, theta=50, v_bits=10, output=True)),
+        projections=(Projection(source="x", target="s", weights=sparse, weight_bits=4, kind=Kind.SPARSE),
+                     Projection(source="x", target="c", weights=wide, codebook=book)))
+
+
+def test_sparse_words_pointers_and_indices_are_written_too():
+    first, second = mixed_network(1), mixed_network(2)
+    chip = plan(first, lanes=4, tiles=1)
+    chip = replace(chip, tiles=(replace(chip.tiles[0], accumulator_bits=12),))  # wide enough for either
+    tile, x = chip.tiles[0], random_clip(first, 8, np.random.default_rng(3), 0.5)
+    before, after = pack(chip, first), pack(chip, second)
+    assert tile.has_sparse and any(tile.codebooks) and (before.tiles[0].sparse[:, :, 0] != after.tiles[0].sparse[:, :, 0]).any()
+    clip = [*timesteps(chip, x), FLUSH]
+    broken = [*config_words(chip, 0, MemoryKind.POINTERS, [0] * tile.pointer_depth),
+              *config_words(chip, 0, MemoryKind.SPARSE, [5] * tile.sparse_depth)]
+    one, two, three = play(chip, before, [*clip, *broken, RESET, *clip, *config_image(chip, after), RESET, *clip])
+    assert compare(chip, first, x, one) == []
+    assert compare(chip, first, x, two, lengths=False) != []
+    assert compare(chip, second, x, three, lengths=False) == []
+    assert one.spikes != three.spikes
 
 
 def test_a_wrong_word_changes_nothing_in_a_chip_and_sets_its_flag():
