@@ -9,11 +9,10 @@ import numpy as np
 
 from ..spec.errors import NetworkError
 from ..spec.network import Gain, Model, Port, Readout, Refractory, Reset
+from ..spec.traits import ModelTraits
 
 __all__ = ["FloatPopulation", "FloatProjection"]
 
-_FIRING = (Model.IF, Model.LIF, Model.CUBALIF, Model.SPIKGRU, Model.ALIF)
-_CURRENT = (Model.CUBALIF, Model.CUBALI, Model.SPIKGRU)
 
 
 def _frozen(value: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
@@ -31,7 +30,7 @@ def _frozen(value: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class FloatPopulation:
+class FloatPopulation(ModelTraits):
     """A group of neurons with one model, in float. Where a field says ``[size]``, a number stands for all neurons.
 
     Parameters
@@ -121,26 +120,11 @@ class FloatPopulation:
         unused: list[str] = [] if self.has_current else ["alpha"]
         unused += ["beta"] if self.has_gate else ["gate_bias"]
         unused += [] if self.model in (Model.CUBALIF, Model.CUBALI) else ["gain"]
-        unused += [] if self.model is Model.ALIF else ["rho", "jump"]
+        unused += [] if self.adapts else ["rho", "jump"]
         unused += [] if self.spikes else ["max_spikes", "refractory", "refractory_mode", "inhibition"]
         for name in unused:
             if np.any(np.asarray(getattr(self, name)) != _DEFAULTS[name]):
                 raise NetworkError(f"{where}: {name} means nothing to the model {self.model.value}; leave it out")
-
-    @property
-    def spikes(self) -> bool:
-        """Whether its neurons send spikes."""
-        return self.model in _FIRING
-
-    @property
-    def has_current(self) -> bool:
-        """Whether its neurons have a synaptic current i."""
-        return self.model in _CURRENT
-
-    @property
-    def has_gate(self) -> bool:
-        """Whether its neurons have a gate z."""
-        return self.model is Model.SPIKGRU
 
     @property
     def n_readouts(self) -> int:

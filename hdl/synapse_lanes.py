@@ -103,8 +103,8 @@ class SynapseLanes(wiring.Component):
                 term = Mux(valid, term, 0)  # a row without events has the sums of its sparse synapses
             if tile.payload_kind == "sign":
                 # a - w = a + ~w + 1: one adder, its carry fed by an extra low bit.
-                minus = payload[0] & valid if tile.has_sparse else payload[0]
-                m.d.comb += total.eq((Cat(1, start).as_signed() + Cat(minus, Mux(minus, ~term, term)).as_signed()) >> 1)
+                addend = Mux(payload[0], ~term, term)
+                m.d.comb += total.eq((Cat(1, start).as_signed() + Cat(payload[0], addend).as_signed()) >> 1)
             else:
                 m.d.comb += total.eq(start + term)
             with m.If(last):

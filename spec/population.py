@@ -13,13 +13,12 @@ from .arithmetic import Decay, Rounding
 from .errors import NetworkError
 from .fields import check_fields
 from .neuron import Gain, Model, Readout, Refractory, Reset
+from .traits import MembraneFormat, ModelTraits
 
 __all__ = ["MAX_NEURONS", "Population"]
 
 MAX_NEURONS = 1 << 16  # per population
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
-_FIRING = (Model.IF, Model.LIF, Model.CUBALIF, Model.SPIKGRU, Model.ALIF)
-_CURRENT = (Model.CUBALIF, Model.CUBALI, Model.SPIKGRU)
 _SPIKE_READOUTS = (Readout.NONE, Readout.COUNT, Readout.FIRST, Readout.VOTE)
 _VALUE_READOUTS = (Readout.LAST, Readout.SUM, Readout.MAX)
 
@@ -36,7 +35,7 @@ def _frozen_array(value: Any, length: int, what: str) -> np.ndarray:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Population:
+class Population(ModelTraits, MembraneFormat):
     """A group of neurons with one model. Where a field says ``[size]``, one integer stands for all neurons; it becomes int64.
 
     Parameters
@@ -232,41 +231,6 @@ class Population:
         if abs(self.gate_bias).max() >= 1 << 31:
             raise NetworkError(f"{where}: a gate_bias of {self.gate_bias[abs(self.gate_bias).argmax()]} does not fit 32 bits; use a smaller one")
         object.__setattr__(self, "gate_table", _frozen_array(table, n, where))
-
-    @property
-    def v_min(self) -> int:
-        """Smallest membrane potential of the format."""
-        return -(1 << (self.v_bits - 1))
-
-    @property
-    def v_max(self) -> int:
-        """Largest membrane potential."""
-        return (1 << (self.v_bits - 1)) - 1
-
-    @property
-    def low(self) -> int:
-        """Smallest membrane potential: ``v_floor`` where there is one."""
-        return self.v_min if self.v_floor is None else self.v_floor
-
-    @property
-    def spikes(self) -> bool:
-        """Whether its neurons send spikes."""
-        return self.model in _FIRING
-
-    @property
-    def has_current(self) -> bool:
-        """Whether its neurons have a synaptic current i."""
-        return self.model in _CURRENT
-
-    @property
-    def has_gate(self) -> bool:
-        """Whether its neurons have a gate z."""
-        return self.model is Model.SPIKGRU
-
-    @property
-    def adapts(self) -> bool:
-        """Whether its thresholds adapt."""
-        return self.model is Model.ALIF
 
     @property
     def payload_range(self) -> tuple[int, int]:

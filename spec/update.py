@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from .arithmetic import Decay, Rounding, bits_unsigned
 from .neuron import Reset
+from .traits import MembraneFormat
 
 __all__ = ["UpdateSpec"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class UpdateSpec:
+class UpdateSpec(MembraneFormat):
     """How a membrane is updated; equal specs share one datapath. Fields as in :class:`~spikeloom.spec.network.Population`.
 
     ``input_shift`` is the left shift of the accumulator into v or i (guard bits plus what the projections have in common), ``side_shift`` that
@@ -41,21 +42,6 @@ class UpdateSpec:
     holds: bool = False
     inhibition: int = 0
     v_floor: int | None = None
-
-    @property
-    def v_min(self) -> int:
-        """Smallest membrane potential of the format."""
-        return -(1 << (self.v_bits - 1))
-
-    @property
-    def v_max(self) -> int:
-        """Largest membrane potential."""
-        return (1 << (self.v_bits - 1)) - 1
-
-    @property
-    def low(self) -> int:
-        """Smallest membrane potential: the lower clip, where there is one."""
-        return self.v_min if self.v_floor is None else self.v_floor
 
     @property
     def has_gate(self) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-BLOCKS = {"docs/data.md": 4, "docs/faults.md": 2, "docs/import.md": 2, "docs/topology.md": 3}
+BLOCKS = {"docs/data.md": 4, "docs/energy.md": 2, "docs/faults.md": 2, "docs/import.md": 2, "docs/topology.md": 3}
 
 
 def run_blocks(text: str, page: str) -> int:
@@ -33,7 +33,7 @@ def test_every_code_block_prints_what_the_text_block_says(root: Path, page: str)
 
 
 @pytest.mark.parametrize("page, right, wrong", [
-    ("docs/data.md", "-6 9 ", "-6 8 "), ("docs/faults.md", "words that differ: ", "words that differ: 1")])
+    ("docs/data.md", "-6 9 ", "-6 8 "), ("docs/energy.md", "0.527\n", "0.528\n"), ("docs/faults.md", "words that differ: ", "words that differ: 1")])
 def test_a_wrong_number_in_a_text_block_is_seen(root: Path, page: str, right: str, wrong: str) -> None:
     text = (root / page).read_text(encoding="utf-8")
     before, found, after = text.rpartition(right)
