@@ -7,9 +7,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-from ...spec.archive import save_network
+from ...spec.archive import load_network, save_network
 from ...spec.errors import SpikeLoomError, ToolError
-from .config import load_config
 
 __all__ = ["main"]
 
@@ -22,8 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m spikeloom.software.train", description=__doc__)
     parser.add_argument("name", choices=names, help="which network (models/NAME.toml is its recipe)")
     parser.add_argument("--data", type=Path, required=True, metavar="DIR",
-                        help="folder of train, val and test, .flac, .csv and _logmel40x50.npz")
+                        help="folder of train, val and test, .flac, .csv and _logmel40x50.npz, or that which holds the recipe's set")
     parser.add_argument("-o", "--output", type=Path, metavar="NET.npz", help="default: models/NAME.npz")
+    parser.add_argument("--work", type=Path, metavar="DIR", help="folder of checkpoints, from which a stopped training goes on; default: build/train")
     options = parser.parse_args(arguments)
 
     def progress(line: str) -> None:
@@ -32,9 +32,24 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if find_spec("torch") is None:
             raise ToolError("Training needs torch, which is not installed: pip install 'spikeloom[train]', or make venv-train.")
-        from .recipe import make_network
+        path = MODELS / f"{options.name}.toml"
+        if options.name == "kws-small":
+            from .small.config import load_config
+            from .small.recipe import make_network
 
-        network = make_network(load_config(MODELS / f"{options.name}.toml"), options.data, progress)
+            network = make_network(load_config(path), options.data, progress)
+        else:
+            from .card import write_scores
+            from .make import Maker
+            from .recipe import load_recipe
+
+            recipe = load_recipe(path)
+            work = options.work or MODELS.parent / "build" / "train"
+            start = load_network(MODELS / f"{recipe.start}.npz") if recipe.start else None
+            first = recipe.teachers.start
+            elder = Maker(load_recipe(MODELS / f"{first}.toml"), options.data, work / first, progress) if first else None
+            maker = Maker(recipe, options.data, work / options.name, progress, start, elder)
+            network = write_scores(maker, maker.make(), progress)
         output = options.output or MODELS / f"{options.name}.npz"
         save_network(network, output)
         progress(f"wrote {output}, digest {network.digest[:16]}")
