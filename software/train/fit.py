@@ -16,7 +16,7 @@ import torch
 
 from ...spec.errors import FileFormatError
 
-__all__ = ["Batch", "FitConfig", "fit", "objective"]
+__all__ = ["Batch", "FitConfig", "device_of", "fit", "objective"]
 
 # Payloads [B, T, C] float32, classes [B] int64, and what teachers say of the same clips, [B, classes] float32 (sums to 1), or None.
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray | None]
@@ -61,8 +61,8 @@ def objective(scores: torch.Tensor, spikes: list[torch.Tensor], y: torch.Tensor,
 
 def fit(net: torch.nn.Module, batches: Callable[[np.random.Generator], Iterator[Batch]], n_batches: int, config: FitConfig, *, seed: int,
         progress: Callable[[str], None], validate: Callable[[], str] | None = None, every: int = 5, checkpoint: Path | None = None,
-        forward: Callable[[torch.Tensor], tuple[torch.Tensor, list[torch.Tensor]]] | None = None, device: str = "cpu") -> None:
-    """Train ``net`` in place.
+        forward: Callable[[torch.Tensor], tuple[torch.Tensor, list[torch.Tensor]]] | None = None) -> None:
+    """Train ``net`` in place, on the device where it is.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def fit(net: torch.nn.Module, batches: Callable[[np.random.Generator], Iterator[
     if checkpoint is not None and checkpoint.exists():
         first = 1 + _resume(checkpoint, words, net, optimizer, rng)
         progress(f"going on from {checkpoint}, epoch {first - 1}")
-    begin = time.monotonic()
+    begin, device = time.monotonic(), device_of(net)
     for epoch in range(first, config.epochs + 1):
         net.train()
         total, rates = 0.0, np.zeros(0)
@@ -106,6 +106,11 @@ def fit(net: torch.nn.Module, batches: Callable[[np.random.Generator], Iterator[
             progress(f"epoch {epoch}/{config.epochs}: loss {total / n_batches:.3f}{said}{active}, {time.monotonic() - begin:.0f} s")
 
 
+def device_of(net: torch.nn.Module) -> torch.device:
+    """Where the parameters of a network are."""
+    return next(net.parameters()).device
+
+
 def _cycle(place: float) -> float:
     """Share of the learning rate at ``place`` 0..1 of a training."""
     return max(place / 0.1 if place < 0.1 else 0.5 + 0.5 * math.cos(math.pi * (place - 0.1) / 0.9), 0.005)
@@ -121,7 +126,7 @@ def _save(path: Path, words: str, epoch: int, net: torch.nn.Module, optimizer: t
 
 def _resume(path: Path, words: str, net: torch.nn.Module, optimizer: torch.optim.Optimizer, rng: np.random.Generator) -> int:
     try:
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True, map_location="cpu")
         same = state["words"] == words
     except (OSError, KeyError, TypeError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise FileFormatError(f"{path} is no checkpoint of a training: {str(error)[:200]}; remove it to start anew.") from None

@@ -15,7 +15,7 @@ from ...spec.neuron import Model, Port, Readout
 from ...spec.population import Population
 from ...spec.projection import Projection
 from .exact import ExactDynamics, exact_leak
-from .layers import read
+from .layers import rate_scores, read
 from .loop import run_loop
 from .surrogate import Surrogate
 
@@ -107,14 +107,17 @@ class IntegerNet(torch.nn.Module):
             if p.spikes:
                 events[name] = run_loop(self._dynamics[name], drive, u)
                 self.potentials[name] = self._dynamics[name].potentials
+                if p.readout is Readout.COUNT:
+                    scores = rate_scores(events[name])
             else:
                 o = exact_leak(p, drive)
                 self.potentials[name] = o.detach()
                 unit = self._units[name][Port.CURRENT][:, 0].double() / 2.0**p.guard_bits
                 scores = (read(o, p.readout) * unit).float()
         if scores is None:
-            raise NetworkError(f"Network {self.network.name!r} has no leaky integrators to train by; give it a readout population of model LI")
-        return scores, [events[name] for name in self._order if name in self._dynamics]
+            raise NetworkError(f"Network {self.network.name!r} has no readout to train by; give it leaky integrators (li), or a count of spikes")
+        hidden = [p.name for p in map(self.network.population, self._order) if p.spikes and p.readout is Readout.NONE]
+        return scores, [events[name] for name in hidden]
 
     def _sums(self, p: Population, weights: list[torch.Tensor], events: dict[str, torch.Tensor], shape) -> tuple[torch.Tensor, torch.Tensor | None]:
         """What drives a population from outside, exact in float64 ``[T, B, ports * H]``, and the recurrent weights in the same units."""

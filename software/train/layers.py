@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -15,7 +17,9 @@ from .loop import run_loop
 from .membranes import dynamics_of
 from .surrogate import Surrogate
 
-__all__ = ["ReadoutLayer", "SpikingLayer"]
+__all__ = ["RATE_SCORE", "CountLayer", "ReadoutLayer", "SpikingLayer", "rate_scores", "read"]
+
+RATE_SCORE = 20.0  # one spike in 50 timesteps then makes a word e**0.4 times as likely
 
 
 def uniform(rows: int, fan_in: int) -> torch.nn.Parameter:
@@ -171,6 +175,28 @@ class ReadoutLayer(torch.nn.Module):
         population = FloatPopulation(name=name, size=len(self.b), model=Model.LI, beta=self.beta.double().numpy(), bias=self.b.numpy(),
                                      readout=self.readout, labels=labels)
         return population, [FloatProjection(source=source, target=name, weights=self.w.numpy())]
+
+
+class CountLayer(SpikingLayer):
+    """A readout of spiking neurons, LIF without recurrence, one per class: the score is the rate of a neuron's spikes times :data:`RATE_SCORE`."""
+
+    def __init__(self, inputs: int, classes: int, surrogate: Surrogate | None = None, beta: float = 0.9) -> None:
+        super().__init__(inputs, classes, Model.LIF, recurrent=False, surrogate=surrogate, beta=beta)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Scores ``[B, classes]`` of spikes ``[T, B, inputs]``."""
+        return rate_scores(super().forward(x))
+
+    @torch.no_grad()
+    def to_float(self, name: str, source: str, labels: tuple[str, ...]) -> tuple[FloatPopulation, list[FloatProjection]]:
+        """The population, with its readout, and its projection."""
+        population, projections = super().to_float(name, source, 1.0)
+        return replace(population, readout=Readout.COUNT, labels=labels), projections
+
+
+def rate_scores(spikes: torch.Tensor) -> torch.Tensor:
+    """Scores ``[B, C]`` of spikes ``[T, B, C]``: what a neuron fires per timestep, times :data:`RATE_SCORE`."""
+    return spikes.mean(dim=0) * RATE_SCORE
 
 
 def read(o: torch.Tensor, readout: Readout) -> torch.Tensor:

@@ -17,7 +17,7 @@ from ...sim.golden import SimulationReport, simulate
 from ...spec.clips import Clips
 from ...spec.network import Network
 from .ann import GatedNet
-from .fit import Batch, fit
+from .fit import Batch, device_of, fit
 from .integer_net import IntegerNet
 from .recipe import Recipe
 from .spiking_net import SpikingNet
@@ -48,14 +48,15 @@ class Maker:
     work : folder of checkpoints; None for none.
     start : network whose layers to start from (see :meth:`SpikingNet.load`), or None.
     elder : what makes the teachers that the teachers start from, or None.
+    device : of the training in floating point, ``"cpu"`` or ``"cuda"``; integers are trained on the CPU.
 
     Raises FileFormatError (data).
     """
 
     def __init__(self, recipe: Recipe, data: Path, work: Path | None, progress: Progress, start: Network | None = None,
-                 elder: Maker | None = None) -> None:
+                 elder: Maker | None = None, device: str = "cpu") -> None:
         torch.set_num_threads(1)
-        self.recipe, self.work, self.progress, self.start, self.elder = recipe, work, progress, start, elder
+        self.recipe, self.work, self.progress, self.start, self.elder, self.device = recipe, work, progress, start, elder, device
         folder = data / recipe.data.set if (data / recipe.data.set).is_dir() else data
         self.words: dict[str, Words] = {split: load_words(folder, split) for split in ("train", "val", "test")}
         self.train = self.words["train"]
@@ -81,7 +82,7 @@ class Maker:
         for k in range(t.count):
             torch.manual_seed(self.recipe.seed + 1000 + k)
             net = GatedNet(self.train.x.shape[2], t.sizes, len(self.train.labels), t.kind, input_scale=self.recipe.network.input_scale,
-                           dropout=t.dropout)
+                           dropout=t.dropout).to(self.device)
             if elders:
                 same = {name: value for name, value in elders[k].state_dict().items() if value.shape == net.state_dict()[name].shape}
                 net.load_state_dict(same, strict=False)
@@ -98,6 +99,7 @@ class Maker:
         torch.manual_seed(r.seed)
         net = SpikingNet(self.train.x.shape[2], r.network.sizes, len(self.train.labels), r.network.model, readout=r.network.readout,
                          input_scale=r.network.input_scale, dropout=r.network.dropout, surrogate=r.network.surrogate, layer=r.network.layer)
+        net.to(self.device)
         if self.start is not None:
             net.load(self.start)
         self.progress(f"{r.network.model.value} {'-'.join(map(str, r.network.sizes))} in floating point, {len(self.train.y)} clips")
@@ -108,6 +110,7 @@ class Maker:
     def float_network(self, net: SpikingNet) -> FloatNetwork:
         """The trained network as the quantizer takes it."""
         r = self.recipe
+        net.cpu()  # integers are trained there
         largest = r.front_end["max"]
         return net.to_float(r.name, (-largest if r.front_end.get("centred") else 0, largest), self.train.labels,
                             {"front_end": r.front_end, "step_ms": 20, "training_data": r.data.description, "training_data_licence": r.data.licence})
@@ -152,7 +155,7 @@ class Maker:
 @torch.no_grad()
 def _shares(ann: GatedNet, payloads: np.ndarray) -> np.ndarray:
     ann.eval()
-    return ann(torch.from_numpy(payloads.astype(np.float32)))[0].softmax(dim=1).numpy()
+    return ann(torch.from_numpy(payloads.astype(np.float32)).to(device_of(ann)))[0].softmax(dim=1).cpu().numpy()
 
 
 @torch.no_grad()
@@ -160,7 +163,7 @@ def answers_of(net: torch.nn.Module, payloads: np.ndarray) -> np.ndarray:
     """The class with the largest score of each clip, ``[N], int64``, of payloads ``[N, T, C]``."""
     net.eval()
     parts = np.split(payloads.astype(np.float32), range(256, len(payloads), 256))
-    return np.concatenate([net(torch.from_numpy(part))[0].argmax(dim=1).numpy() for part in parts])
+    return np.concatenate([net(torch.from_numpy(part).to(device_of(net)))[0].argmax(dim=1).cpu().numpy() for part in parts])
 
 
 def clips_of(words: Words, front_end: dict) -> Clips:

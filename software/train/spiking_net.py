@@ -1,4 +1,4 @@
-"""A network to train: spiking layers one after the other, and a readout."""
+"""A network to train: spiking layers one after the other, and a readout of potentials or of spikes."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from ...gen.float_network import FloatNetwork, FloatPopulation
 from ...spec.errors import NetworkError
 from ...spec.network import Network
 from ...spec.neuron import Model, Readout
-from .layers import ReadoutLayer, SpikingLayer
+from .layers import CountLayer, ReadoutLayer, SpikingLayer
 from .surrogate import Surrogate
 
 __all__ = ["SpikingNet"]
 
 
 class SpikingNet(torch.nn.Module):
-    """Graded input events -> spiking layers -> leaky integrators.
+    """Graded input events -> spiking layers -> readout.
 
     Parameters
     ----------
     inputs, sizes, classes : channels in, neurons of each layer, classes.
     model : of every layer.
-    readout : see :class:`~.layers.ReadoutLayer`.
+    readout : LAST, MAX or SUM of leaky integrators (:class:`~.layers.ReadoutLayer`), or COUNT of spikes (:class:`~.layers.CountLayer`).
     input_scale : what a payload of 1 counts.
     dropout : share of the spikes that do not reach the next layer, in training.
     layer : further arguments of :class:`~.layers.SpikingLayer`.
@@ -35,7 +35,7 @@ class SpikingNet(torch.nn.Module):
         self.input_scale, self.dropout = input_scale, dropout
         self.layers = torch.nn.ModuleList(
             SpikingLayer(fan_in, size, model, surrogate=surrogate, **(layer or {})) for fan_in, size in zip((inputs, *sizes), sizes, strict=False))
-        self.readout = ReadoutLayer(sizes[-1], classes, readout)
+        self.readout = CountLayer(sizes[-1], classes, surrogate) if readout is Readout.COUNT else ReadoutLayer(sizes[-1], classes, readout)
 
     def forward(self, payloads: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Scores ``[B, classes]`` and the spikes ``[T, B, H]`` of each layer, of payloads ``[B, T, C], float32``.

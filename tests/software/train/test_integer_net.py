@@ -19,7 +19,7 @@ from .nets import MODELS, payloads, quantized, small_net, torch
 def test_every_model_is_the_golden_model_bit_for_bit() -> None:
     for model in MODELS:
         for readout, options, layer in ((Readout.SUM, {}, {}), (Readout.MAX, {"weight_bits": 3}, {"per_layer": True}),
-                                        (Readout.LAST, {"weight_bits": 4, "decay": "shift"}, {"recurrent": False})):
+                                        (Readout.LAST, {"weight_bits": 4, "decay": "shift"}, {"recurrent": False}), (Readout.COUNT, {}, {})):
             floats, network = quantized(small_net(model, readout, **layer), **options)
             net, x = IntegerNet(network, floats), payloads(seed=5)
             optimizer = torch.optim.Adam(net.parameters(), lr=2e-2)
@@ -36,7 +36,7 @@ def test_every_model_is_the_golden_model_bit_for_bit() -> None:
             for name, s in zip(("layer0", "layer1"), spikes, strict=True):
                 assert np.array_equal(result.spikes[name].swapaxes(0, 1), s.detach().numpy().astype(bool)), (model, readout, name)
             assert sum(float(s.sum()) for s in spikes) > 0
-            assert np.array_equal(result.answers, scores.argmax(1).numpy())
+            assert np.array_equal(result.answers, scores.detach().numpy().argmax(1))
 
 
 def test_a_wrong_step_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
