@@ -39,7 +39,8 @@ class Chip(wiring.Component):
     -------
     events, control : streams from the host. config : the same, if ``chip.writable``.
     spikes, readouts : streams to the host. readback : the same, if ``chip.exports``: what was asked for on ``config``.
-    frames : stream to the host, if ``framed``: timesteps of outputs that ended, see :class:`~spikeloom.hdl.readout.OutputPort`. The chip waits for it.
+    frames : stream to the host, if ``framed``: timesteps of outputs that ended, see :class:`~spikeloom.hdl.readout.OutputPort`; the chip
+        waits until they are taken.
     status : ``start``, ``finish`` (first and last cycle of a phase), ``busy`` (a timestep or a command is under way), ``errors``
         (:func:`errors_layout`, until reset), ``rejected`` (:func:`~spikeloom.hdl.host_port.rejected_layout`).
     answer : ``valid``, ``index``, ``confidence`` of the last READ (:mod:`~spikeloom.hdl.answer`), if a population has readouts.

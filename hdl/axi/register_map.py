@@ -110,7 +110,8 @@ def register_map(chip: ChipSpec) -> RegisterMap:
         _constant("FEATURES", 0x14, "what this chip has", {name: (1, int(has)) for name, has in features.items()}),
         Register(name="STATUS", address=0x18, access="R", text="what is so now", fields=_bits(_STATUS)),
         Register(name="ERRORS", address=0x1C, access="R", text="what has gone wrong since aresetn; each stays", fields=_bits(_ERRORS)),
-        Register(name="REJECTED_RANGE", address=0x20, access="R", text="rejected events: no such population or neuron (saturates at 65,535; so do the others)"),
+        Register(name="REJECTED_RANGE", address=0x20, access="R",
+                 text="rejected events: no such population or neuron (saturates at 65,535; so do the others)"),
         Register(name="REJECTED_PAYLOAD", address=0x24, access="R", text="payload out of range, or 0"),
         Register(name="REJECTED_DUPLICATE", address=0x28, access="R", text="second event of its neuron in a timestep"),
         Register(name="REJECTED_WORD", address=0x2C, access="R", text="the word does not fit the chip's fields"),
@@ -141,11 +142,14 @@ def register_map(chip: ChipSpec) -> RegisterMap:
     return RegisterMap(registers=tuple(registers), windows=tuple(_windows(chip)))
 
 
-_STATUS = {"idle": "nothing is under way, and nothing waits", "command": "a command waits", "config": "a part of a configuration word waits",
-           "readouts": "READOUTS are those of the last READ", "readback": "READBACK is what was asked for", "answer": "ANSWER is that of the last READ",
+_STATUS = {"idle": "nothing is under way, and nothing waits", "command": "a command waits",
+           "config": "a part of a configuration word waits, or what was asked for",
+           "readouts": "READOUTS are those of the last READ", "readback": "READBACK is what was asked for",
+           "answer": "ANSWER is that of the last READ",
            "error": "a bit of ERRORS is set"}
 _ERRORS = {"range": "no such population or neuron", "payload": "payload out of range", "duplicate": "second event of its neuron",
-           "config": "a configuration word or request was refused", "route": "an event had no route", "word": "the word of an event does not fit"}
+           "config": "a configuration word or request was refused", "route": "an event had no route",
+           "word": "the word of an event does not fit"}
 
 
 def _bits(names: dict[str, str]) -> tuple[Field, ...]:

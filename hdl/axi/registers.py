@@ -1,7 +1,7 @@
 """The register file of a wrapped chip: what each register of the map does."""
 
 from amaranth import *
-from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ...spec.chip import ChipSpec
@@ -165,7 +165,8 @@ class Registers(wiring.Component):
         """COUNTERS: chosen in the cycle of the read, as a memory would."""
         word, number = Signal(32), Signal(range(max(self._map.window["COUNTERS"].words, 2)))
         m.d.comb += number.eq(self.r_word)
-        counters = [getattr(self, f"counters_{k}")[g][name] for k, tile in enumerate(self._chip.tiles) for g in range(len(tile.groups)) for name in COUNTERS]
+        counters = [getattr(self, f"counters_{k}")[g][name] for k, tile in enumerate(self._chip.tiles) for g in range(len(tile.groups))
+                    for name in COUNTERS]
         m.d.sync += word.eq(Array(counters)[number])
         return word
 

@@ -60,9 +60,9 @@ def event_words(chip: ChipSpec, x: np.ndarray, rng: np.random.Generator) -> list
 
 def make_case(folder: Path, chip: ChipSpec, network: Network, clips: np.ndarray, *, pause: float, seed: int, loads: bool = True,
               first: Network | None = None, patience: int = 100_000) -> None:
-    """Writes the wrapped Verilog of ``first`` (default: the network) and the case: ``network`` is loaded over the bus, and plays ``clips`` ``[N, T, C]``.
+    """Writes the wrapped Verilog of ``first`` (default: the network) and the case: ``network`` is loaded over the bus and plays ``clips``.
 
-    It must be done within ``patience`` clock cycles."""
+    These are ``[N, T, C]``. It must be done within ``patience`` clock cycles."""
     registers, rng = register_map(chip), np.random.default_rng(seed)
     (folder / "chip_axi.v").write_text(axi_verilog(chip, pack(chip, first or network)))
     config: list[Any] = []
@@ -79,7 +79,7 @@ def make_case(folder: Path, chip: ChipSpec, network: Network, clips: np.ndarray,
         "status": {f.name: f.offset for f in registers.by_name["STATUS"].fields},
         "constants": {r.name: r.value for r in registers.registers if r.value is not None}, "bad_reads": bad_reads, "bad_writes": bad_writes,
         "config": [word[:4] for word in config], "clips": [event_words(chip, x, rng) for x in clips],
-        "states": [[tile.n_updates, -(-memory_words(chip, k)[MemoryKind.STATE][1] // 32)] for k, tile in enumerate(chip.tiles)] if chip.exports else [],
+        "states": [[tile.n_updates, -(-memory_words(chip, k)[MemoryKind.STATE][1] // 32)] for k, tile in enumerate(chip.tiles) if chip.exports],
         "state_memory": int(MemoryKind.STATE),
     }
     (folder / "case.json").write_text(json.dumps(case))
@@ -94,12 +94,14 @@ def play(folder: Path, monkeypatch: Any) -> dict[str, Any]:
     runner.log.setLevel(logging.CRITICAL)
     model = folder / "model"
     try:
-        runner.build(sources=[folder / "chip_axi.v"], hdl_toplevel="chip_axi", build_dir=model, timescale=("1ns", "1ps"), log_file=folder / "build.log")
+        runner.build(sources=[folder / "chip_axi.v"], hdl_toplevel="chip_axi", build_dir=model, timescale=("1ns", "1ps"),
+                     log_file=folder / "build.log")
         runner.test(hdl_toplevel="chip_axi", test_module="axi_tests", build_dir=model, test_dir=folder, log_file=folder / "simulation.log",
                     results_xml=str(folder / "results.xml"), extra_env={"COSIM_FOLDER": str(folder), "COCOTB_RANDOM_SEED": "1"})
     except (SystemExit, RuntimeError):
         log = folder / "simulation.log"
-        return {"clips": [], "states": [], "violations": [], "wrong": [log.read_text()[-3000:] if log.exists() else (folder / "build.log").read_text()]}
+        log = log if log.exists() else folder / "build.log"
+        return {"clips": [], "states": [], "violations": [], "wrong": [log.read_text()[-3000:]]}
     return json.loads((folder / "observed.json").read_text())
 
 
@@ -140,7 +142,8 @@ def _clip(chip: ChipSpec, network: Network, x: np.ndarray, result: golden.Result
     wanted_frames = expected_frames(chip, result, len(x))
     for k, (frame, (events, closing)) in enumerate(zip(got["frames"], wanted_frames)):
         if Counter(frame[:-1]) != events:
-            lines.append(f"frame {k}: missing {list((events - Counter(frame[:-1])).elements())}, extra {list((Counter(frame[:-1]) - events).elements())}")
+            missing, extra = events - Counter(frame[:-1]), Counter(frame[:-1]) - events
+            lines.append(f"frame {k}: missing {list(missing.elements())}, extra {list(extra.elements())}")
         lines += [f"frame {k} is closed by {frame[-1]:#x}, not {closing:#x}"] if frame[-1] != closing else []
     lines += [f"{len(got['frames'])} frames, not {len(wanted_frames)}"] if len(got["frames"]) != len(wanted_frames) else []
     return lines

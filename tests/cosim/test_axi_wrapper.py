@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from spikeloom.gen.plan import plan
 
 from ..end_to_end.host_programs import random_clip
+from ..gen.test_axi_files import wide
 from ..hdl.test_config_port import network
 from .axi_case import differences, make_case, play
 from .test_generated_project import recurrent_network
@@ -42,3 +41,10 @@ def test_several_inputs_and_outputs_on_other_levels_are_framed(pause, tmp_path, 
     clips = two_clips(RECURRENT, 9, 5)
     make_case(tmp_path, chip, RECURRENT, clips, pause=pause, seed=21, loads=False)
     assert differences(chip, RECURRENT, clips, play(tmp_path, monkeypatch)) == []
+
+
+def test_readouts_wider_than_a_word_are_read_in_two(tmp_path, monkeypatch):
+    net = wide()
+    chip, clips = plan(net), two_clips(net, 12, 6)
+    make_case(tmp_path, chip, net, clips, pause=0.2, seed=31, loads=False)
+    assert differences(chip, net, clips, play(tmp_path, monkeypatch)) == []

@@ -43,15 +43,16 @@ def play(words, wait, commands=()):
     simulate(dut, bench, background=[
         collector(dut.events, [], stalls=stalls[0]), collector(dut.control, [], stalls=stalls[1]),
         monitor(dut.events, events), monitor(dut.control, control), monitor(dut.beats, beats)])
-    left = sorted([(c, "event", int(p.neuron)) for c, p in events] + [(c, Command(p.command), int(p.count)) for c, p in control], key=lambda row: row[0])
+    left = [(c, "event", int(p.neuron)) for c, p in events] + [(c, Command(p.command), int(p.count)) for c, p in control]
+    left.sort(key=lambda row: row[0])
     return left, dropped[0], [c for c, _ in beats]
 
 
 @pytest.mark.parametrize("wait", [0, 3])
 def test_events_come_in_order_and_a_step_behind_each_last(wait):
     rng = random.Random(5)
-    words = [(NOTHING | rng.getrandbits(rng.choice((2, 31))) if rng.random() < 0.3 else rng.randrange(6) | rng.randrange(2) << 20, int(rng.random() < 0.4))
-             for _ in range(80)]
+    words = [(NOTHING | rng.getrandbits(rng.choice((2, 31))) if rng.random() < 0.3 else rng.randrange(6) | rng.randrange(2) << 20,
+              int(rng.random() < 0.4)) for _ in range(80)]
     left, dropped, _ = play(words, wait)
     expected = []
     for word, last in words:
@@ -147,7 +148,8 @@ MUTATIONS = {
                                              test_events_come_in_order_and_a_step_behind_each_last),
     "nothing ends no timestep": ("EventInput", "with m.If(done & queue.o.payload.last):", "with m.If(done & queue.o.payload.last & ~word.nothing):",
                                  test_events_come_in_order_and_a_step_behind_each_last),
-    "an event that waits is lost": ("EventInput", "(self.events.ready | word.nothing | ~fits)", "1", test_events_come_in_order_and_a_step_behind_each_last),
+    "an event that waits is lost": ("EventInput", "(self.events.ready | word.nothing | ~fits)", "1",
+                                    test_events_come_in_order_and_a_step_behind_each_last),
     "spikes go before a frame": ("EventOutput", "self.spikes.ready.eq(queue.i.ready & ~self.frames.valid)", "self.spikes.ready.eq(queue.i.ready)",
                                  test_a_frame_goes_before_spikes_that_are_offered_with_it),
     "a spike without room is taken": ("EventOutput", "self.spikes.ready.eq(queue.i.ready & ", "self.spikes.ready.eq(",

@@ -150,8 +150,10 @@ def interrupt():
 
 TESTS = {f.__name__: f for f in (command_waits, part_waits, request_waits_for_its_answer, partial_writes, every_address, interrupt)}
 MUTATIONS = {
-    "command": ('"CONTROL", ~command.valid', '"CONTROL", 1', "command_waits"), "part": ('"CONFIG_PART", ~config.valid)', '"CONFIG_PART", 1)', "part_waits"),
-    "last": ('"CONFIG_LAST", ~config.valid', '"CONFIG_LAST", 1', "part_waits"), "count": ("address.eq(address + 1)", "address.eq(address)", "part_waits"),
+    "command": ('"CONTROL", ~command.valid', '"CONTROL", 1', "command_waits"),
+    "part": ('"CONFIG_PART", ~config.valid)', '"CONFIG_PART", 1)', "part_waits"),
+    "last": ('"CONFIG_LAST", ~config.valid', '"CONFIG_LAST", 1', "part_waits"),
+    "count": ("address.eq(address + 1)", "address.eq(address)", "part_waits"),
     "request": ("~config.valid & ~reading", "~config.valid", "request_waits_for_its_answer"),
     "strobes": ("(self.w_mask == 0xF)", "1", "partial_writes"), "bytes": ("self.w_strobe & self.w_mask[byte]", "self.w_strobe", "partial_writes"),
     "nowhere": ("self.r_error.eq(~found)", "self.r_error.eq(0)", "every_address"), "window": ("(place < window.words)", "1", "every_address"),
