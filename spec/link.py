@@ -56,7 +56,7 @@ class Flag(IntFlag):
 
 
 class OpForm(NamedTuple):
-    """Bytes of an operation behind its code, and what a chip needs for it: ``""``, ``"writable"``, ``"exports"`` or ``"counters"``."""
+    """Bytes of an operation behind its code, and what a chip needs for it: ``""``, ``"writable"``, ``"reads"`` or ``"counters"``."""
 
     size: int
     needs: str
@@ -85,7 +85,7 @@ class Op(IntEnum):
 _FORMS = {
     Op.EVENT: (2, ""), Op.VALUE: (3, ""), Op.ANY: (5, ""), Op.STEP: (2, ""), Op.FLUSH: (0, ""), Op.READ: (0, ""), Op.RESET: (0, ""),
     Op.REPORT: (1, ""), Op.MARK: (1, ""), Op.SELECT: (5, "writable"), Op.PART: (4, "writable"), Op.LAST: (4, "writable"),
-    Op.FETCH: (2, "exports"), Op.DIGEST: (2, "exports"), Op.COUNTERS: (0, "counters"),
+    Op.FETCH: (2, "reads"), Op.DIGEST: (2, "reads"), Op.COUNTERS: (0, "counters"),
 }
 
 

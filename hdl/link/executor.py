@@ -20,7 +20,7 @@ _NEEDS_QUIET = (Op.MARK, Op.PART, Op.LAST, Op.FETCH, Op.DIGEST, Op.COUNTERS)
 
 def operations_of(chip: ChipSpec) -> frozenset[Op]:
     """The operations that a chip knows."""
-    has = {"": True, "writable": chip.writable, "exports": chip.exports, "counters": chip.counters}
+    has = {"": True, "writable": chip.writable, "reads": chip.reads, "counters": chip.counters}
     return frozenset(op for op in Op if has[op_form(op).needs])
 
 
@@ -51,7 +51,7 @@ class Executor(wiring.Component):
             "operations": In(stream.Signature(8)), "events": Out(stream.Signature(event_port_layout(chip.inputs))),
             "control": Out(stream.Signature(control_layout())),
             **({"config": Out(stream.Signature(config_layout(chip)))} if chip.writable else {}),
-            **({"readback": In(stream.Signature(readback_layout())), "words": Out(stream.Signature(readback_layout()))} if chip.exports else {}),
+            **({"readback": In(stream.Signature(readback_layout())), "words": Out(stream.Signature(readback_layout()))} if chip.reads else {}),
             **({f"counters_{k}": In(5 * 32 * len(tile.groups)) for k, tile in enumerate(chip.tiles)} if chip.counters else {}),
             "own": Out(stream.Signature(own_record_layout())), "busy": In(1), "recording": In(1), "report": Out(1), "refused": Out(1),
             "idle": Out(1),
@@ -121,7 +121,7 @@ class Executor(wiring.Component):
                         if chip.writable:
                             with m.Case(Op.PART, Op.LAST):
                                 m.next = "Write"
-                        if chip.exports:
+                        if chip.reads:
                             with m.Case(Op.FETCH, Op.DIGEST):
                                 m.next = "Ask"
                         if chip.counters:
@@ -133,7 +133,7 @@ class Executor(wiring.Component):
                     m.next = "Code"
             if chip.writable:
                 self._write(m, op, args)
-            if chip.exports:
+            if chip.reads:
                 self._read(m, op, args)
             if chip.counters:
                 self._count(m)

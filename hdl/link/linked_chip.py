@@ -84,7 +84,7 @@ class LinkedChip(wiring.Component):
         connect(m, encoder.o, transmitter.i)
         if spec.writable:
             connect(m, executor.config, chip.config)
-        if spec.exports:
+        if spec.reads:
             connect(m, chip.readback, executor.readback)
             connect(m, executor.words, recorder.words)
         if hasattr(chip, "answer"):

@@ -22,7 +22,7 @@ def record_layout(chip: ChipSpec) -> data.StructLayout:
     population = max(spike["population"].width, readout["population"].width, ceil_log2(len(chip.tiles)) if counted else 0, 1)
     most = max(5 * len(tile.groups) for tile in chip.tiles)
     index = max(spike["neuron"].width, readout["neuron"].width, answer.get("index", 0), ceil_log2(most) if counted else 0, 1)
-    value = max(16 + payload, readout["value"].width, answer.get("confidence", 0), 32 if chip.exports or counted else 8)
+    value = max(16 + payload, readout["value"].width, answer.get("confidence", 0), 32 if chip.reads or counted else 8)
     return data.StructLayout({"tag": 3, "population": population, "index": index, "value": value})
 
 
@@ -53,7 +53,7 @@ class Recorder(wiring.Component):
         super().__init__({
             "spikes": In(stream.Signature(spike_port_layout(chip))), "readouts": In(stream.Signature(readout_port_layout(chip))),
             **{f"answer_{name}": In(width) for name, width in self._answer.items()},
-            **({"words": In(stream.Signature(readback_layout()))} if chip.exports else {}),
+            **({"words": In(stream.Signature(readback_layout()))} if chip.reads else {}),
             "own": In(stream.Signature(own_record_layout())), "report": In(1),
             "records": Out(stream.Signature(record_layout(chip))), "busy": Out(1),
         })
@@ -78,7 +78,7 @@ class Recorder(wiring.Component):
             payload = spike.payload if "payload" in spike.shape().members else 1
             m.d.comb += [self.records.valid.eq(1), self.spikes.ready.eq(free), record.tag.eq(Tag.SPIKE), record.population.eq(spike.population),
                          record.index.eq(spike.neuron), record.value[:16].eq(spike.timestep), record.value[16:].eq(payload)]
-        if self._chip.exports:
+        if self._chip.reads:
             with m.Elif(self.words.valid):
                 m.d.comb += [self.records.valid.eq(1), self.words.ready.eq(free), record.tag.eq(Tag.WORD), record.index.eq(self.words.payload.last),
                              record.value.eq(self.words.payload.data)]
