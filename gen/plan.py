@@ -159,7 +159,8 @@ def _outputs(network: Network, keys: Keys, timing: Schedule) -> tuple[OutputSpec
 
 def plan(network: Network, *, lanes: int | Sequence[int] | None = None, update_lanes: int | Sequence[int] | None = None,
          tiles: int | None = None, limits: TileLimits | None = None, fabric: str = "auto", writable: bool = True,
-         counters: bool = False, constant_parameters: bool | None = None, export: bool = False, readable: bool = False, name: str = "chip") -> ChipSpec:
+         counters: bool = False, constant_parameters: bool | None = None, export: bool = False, readable: bool = False,
+         name: str = "chip") -> ChipSpec:
     """Plan a chip for a network.
 
     Parameters
@@ -180,7 +181,8 @@ def plan(network: Network, *, lanes: int | Sequence[int] | None = None, update_l
     if writable and constant_parameters:
         raise CapacityError("Thresholds and biases cannot be both constant and writable: ask for one of the two.")
     if (export or readable) and not writable:
-        raise CapacityError("Memories are read over the configuration port, which a chip that is not writable lacks: leave out one of the two options.")
+        raise CapacityError("Memories are read over the configuration port, which a chip that is not writable lacks: leave out one "
+                            "of the two options.")
     parts: Partition = partition(network, lanes=lanes, update_lanes=update_lanes, tiles=tiles, limits=limits)
     timing = schedule(network)
     keys = assign_keys(network, parts)

@@ -74,7 +74,9 @@ class Scatter(wiring.Component):
         asked, known, late_list, payload = Signal(), Signal(), Signal.like(self.list), Signal(payload_bits)
         m.d.sync += [asked.eq(self.fetch), known.eq(asked), late_list.eq(self.list), payload.eq(self.event.payload)]
         base = Array(bases)[late_list] if any(bases) else 0
-        m.d.comb += [read.addr.eq(Mux(self.r_valid, self.r_address, self.event.axon + base) if tile.readable else self.event.axon + base), read.en.eq(~self.w_pointers), write.addr.eq(self.w_address),
+        address = self.event.axon + base
+        m.d.comb += [read.addr.eq(Mux(self.r_valid, self.r_address, address) if tile.readable else address),
+                     read.en.eq(~self.w_pointers), write.addr.eq(self.w_address),
                      write.data.eq(self.w_data), write.en.eq(self.w_pointers)]
         m.submodules.waiting = waiting = fifo.SyncFIFO(width=layout.size + payload_bits, depth=_AHEAD)
         m.d.comb += [waiting.w_en.eq(known), waiting.w_data.eq(Cat(read.data, payload))]
@@ -101,7 +103,9 @@ class Scatter(wiring.Component):
         write, read = words.write_port(), words.read_port()
         if tile.readable:
             m.d.comb += self.r_pointer.eq(pointed)
-        m.d.comb += [read.addr.eq(Mux(self.r_valid, self.r_address, head.first + word) if tile.readable else head.first + word), read.en.eq(~self.w_sparse), write.addr.eq(self.w_address), write.data.eq(self.w_data),
+        address = head.first + word
+        m.d.comb += [read.addr.eq(Mux(self.r_valid, self.r_address, address) if tile.readable else address),
+                     read.en.eq(~self.w_sparse), write.addr.eq(self.w_address), write.data.eq(self.w_data),
                      write.en.eq(self.w_sparse)]
         found, found_payload = Signal(), Signal(self.event.payload.shape())
         valid, factor, register = Signal(), Signal(self.event.payload.shape()), Signal(shape, reset_less=True)

@@ -61,8 +61,8 @@ class Tile(wiring.Component):
     i, o : flits from and to the network.
     busy : work or flits are left.
     w_memory, w_valid, w_address, w_data : writes of the memories.
-    r_valid, r_part, r_data : where the tile keeps v or is readable: from the cycle after ``r_valid`` on, ``r_data`` is part ``r_part`` of 32 bits of the
-        state word at ``w_address``; of a readable tile from the second one on, of the word of ``w_memory``. Only while nothing is busy.
+    r_valid, r_part, r_data : where the tile keeps v or is readable: from the cycle after ``r_valid`` on, ``r_data`` is part ``r_part`` of 32 bits
+        of the state word at ``w_address``; of a readable tile from the second one on, of the word of ``w_memory``. Only while nothing is busy.
     trace : v of every update. counters : see :func:`counters_layout`.
     """
 

@@ -70,7 +70,8 @@ class NeuronUpdate(wiring.Component):
             "w_valid": In(1), "w_address": In(index), "w_data": In(parameter_layout(tile)),
             **({"s_valid": In(1), "s_address": In(index), "s_data": In(state_layout(tile))} if writable else {}),
             **({"state": Out(state_layout(tile))} if tile.keeps_v or tile.readable else {}),
-            **({"r_valid": In(1), "r_address": In(20), "r_data": Out(parameter_layout(tile))} if tile.readable and not tile.constant_parameters else {}),
+            **({"r_valid": In(1), "r_address": In(20), "r_data": Out(parameter_layout(tile))}
+               if tile.readable and not tile.constant_parameters else {}),
         })
 
     def elaborate(self, platform):
@@ -147,7 +148,8 @@ class NeuronUpdate(wiring.Component):
         m.submodules.parameters = parameters = memory.Memory(shape=unsigned(layout.size), depth=tile.n_updates, init=self._init)
         write, read = parameters.write_port(), parameters.read_port()
         m.d.comb += [write.addr.eq(self.w_address), write.data.eq(self.w_data), write.en.eq(self.w_valid),
-                     read.addr.eq(Mux(self.r_valid, self.r_address, self.next_index) if tile.readable else self.next_index), read.en.eq(~self.w_valid)]
+                     read.addr.eq(Mux(self.r_valid, self.r_address, self.next_index) if tile.readable else self.next_index),
+                     read.en.eq(~self.w_valid)]
         # Read in B - 1, one cycle ahead of the state, so that the memory's slow output has B to itself and a register behind.
         value = Signal(layout, name="parameters", reset_less=True)
         m.d.sync += value.eq(read.data)

@@ -1,4 +1,5 @@
-"""The operations of SpikeLoom as functions: what ``spikeloom.load``, ``quantize``, ``compile``, ``simulate``, ``energy`` and ``cosim`` are.
+"""The operations of SpikeLoom as functions: what ``spikeloom.load``, ``quantize``, ``compile``, ``simulate``, ``energy``, ``cosim``, ``deploy`` and
+``run`` are.
 
 Each imports what it needs when it is called: reading a network needs no hardware library, quantizing an .npz needs no torch.
 Where a function takes clips it takes :class:`~spikeloom.spec.clips.Clips` or a path (.npz, .npy, .wav), and ``progress`` is
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from ..sim.faults import Fault
     from ..sim.golden import SimulationReport
     from .energy.report import EnergyReport
-    from .results import BuildResult, CosimResult
+    from .results import BuildResult, CosimResult, DeployResult, RunResult
 
-__all__ = ["boards", "compile", "cosim", "energy", "load", "quantize", "save", "simulate", "simulate_faults", "to_nir"]
+__all__ = ["boards", "compile", "cosim", "deploy", "energy", "load", "quantize", "run", "save", "simulate", "simulate_faults", "to_nir"]
 
 Source = str | os.PathLike[str]
 OnProgress = Callable[[int, int], None]
@@ -163,6 +164,37 @@ def cosim(folder: Source, clips: Clips | Source, *, limit: int | None = None, en
 
     clips = clips if isinstance(clips, Clips) else Path(clips)
     return compare(Path(folder), clips, limit=limit, engine=engine, progress=progress)
+
+
+def deploy(folder: Source, network: Network | None = None, *, device: str, baud: int | None = None, record: Source | None = None) -> DeployResult:
+    """Loads a network onto a device that runs the image of a folder of :func:`compile`, and verifies it.
+
+    Parameters
+    ----------
+    folder : that was compiled with ``link``.
+    network : another network of the same shape; None is the folder's own.
+    device : ``"sim:DIR"``, ``"replay:FILE"``, or a serial port.
+    baud : of a serial port; default 1,000,000.
+    record : a file that all traffic is written to.
+
+    Raises DeviceError where the device does not answer or runs another image, CapacityError where the network does not fit, MismatchError where a
+    memory does not hold what was written.
+    """
+    from .deployment import deploy as to_device
+
+    return to_device(Path(folder), network, device, baud=baud, record=None if record is None else Path(record))
+
+
+def run(network: Network, clips: Clips | Source, *, device: str, limit: int | None = None, baud: int | None = None, record: Source | None = None,
+        progress: OnProgress | None = None) -> RunResult:
+    """Loads a network onto a device, if it does not hold it already, and plays clips on it.
+
+    ``device``, ``baud`` and ``record`` are as of :func:`deploy`; the first ``limit`` clips are played (all, if None).
+    """
+    from .deployment import run as on_device
+
+    return on_device(network, device, _clips(clips, network, limit).take(limit), baud=baud, record=None if record is None else Path(record),
+                     progress=progress)
 
 
 def boards() -> Sequence[tuple[str, str]]:

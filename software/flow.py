@@ -110,7 +110,8 @@ def _emit_device(folder: Path, chip: ChipSpec, image: MemoryImage, timing: LinkT
 
     numbers = {"clock_hz": timing.clock_hz, "baud": timing.baud, "depth": DEPTH, "places": PLACES}
     (folder / "device.v").write_text(device_verilog(chip, image, timing, identity(chip, options, numbers)))
-    return {"top": "device.v", "name": device_name(chip), "clocks_per_bit": timing.clocks_per_bit, "architecture": architecture_digest(chip), **numbers}
+    return {"top": "device.v", "name": device_name(chip), "clocks_per_bit": timing.clocks_per_bit,
+            "architecture": architecture_digest(chip), **numbers}
 
 
 def _steps(progress: OnProgress | None, total: int) -> Callable[[], bool]:

@@ -23,14 +23,9 @@ class CobsDecoder(wiring.Component):
     inside : bytes of a frame came, and its end did not yet.
     """
 
-    i_valid: In(1)
-    i_data: In(8)
-    drop: In(1)
-    valid: Out(1)
-    data: Out(8)
-    end: Out(1)
-    good: Out(1)
-    inside: Out(1)
+    def __init__(self):
+        super().__init__({"i_valid": In(1), "i_data": In(8), "drop": In(1), "valid": Out(1), "data": Out(8),
+                          "end": Out(1), "good": Out(1), "inside": Out(1)})
 
     def elaborate(self, platform):
         m = Module()

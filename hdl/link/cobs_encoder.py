@@ -25,8 +25,8 @@ class CobsEncoder(wiring.Component):
     i : frames. o : bytes of the line.
     """
 
-    i: In(stream.Signature(frame_byte_layout()))
-    o: Out(stream.Signature(8))
+    def __init__(self):
+        super().__init__({"i": In(stream.Signature(frame_byte_layout())), "o": Out(stream.Signature(8))})
 
     def elaborate(self, platform):
         m = Module()

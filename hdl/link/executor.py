@@ -29,8 +29,8 @@ class Executor(wiring.Component):
 
     An event takes its bytes and two cycles, if the chip takes it at once. Operations that look at a chip at rest (MARK, words, counters) send a
     FLUSH first if a STEP came before them, and wait until the chip is not busy: so none of them can wait for ever, whatever the order in which
-    they come. An event, or an address, whose number does not even fit the chip's port is left out and counted (``refused``): cut to the port's width it
-    would be another one.
+    they come. An event whose numbers do not even fit the chip's port is left out and counted (``refused``): cut to the port's width it would be
+    another one. Such an address becomes one that no chip has.
 
     Members
     -------
@@ -213,11 +213,14 @@ class Executor(wiring.Component):
                 m.next = "Code"
 
     def _count(self, m):
-        rows = [(k, n, getattr(self, f"counters_{k}")[32 * n:32 * n + 32]) for k, tile in enumerate(self._chip.tiles) for n in range(5 * len(tile.groups))]
+        rows = [(k, n, getattr(self, f"counters_{k}")[32 * n:32 * n + 32])
+                for k, tile in enumerate(self._chip.tiles) for n in range(5 * len(tile.groups))]
+        tiles, places, values = zip(*rows)
         number = Signal(range(len(rows)))
         with m.State("Counter"):
-            m.d.comb += [self.own.valid.eq(1), self.own.payload.tag.eq(Tag.COUNTER), self.own.payload.population.eq(Array(k for k, _, _ in rows)[number]),
-                         self.own.payload.index.eq(Array(n for _, n, _ in rows)[number]), self.own.payload.value.eq(Array(v for *_, v in rows)[number])]
+            own = self.own.payload
+            m.d.comb += [self.own.valid.eq(1), own.tag.eq(Tag.COUNTER), own.population.eq(Array(tiles)[number]), own.index.eq(Array(places)[number]),
+                         own.value.eq(Array(values)[number])]
             with m.If(self.own.ready):
                 m.d.sync += number.eq(number + 1)
                 with m.If(number == len(rows) - 1):

@@ -47,14 +47,11 @@ class LinkedChip(wiring.Component):
     rx, tx : the line.
     """
 
-    rx: In(1, init=1)
-    tx: Out(1, init=1)
-
     def __init__(self, chip: ChipSpec, image: MemoryImage, timing: LinkTiming, identity: bytes, *, depth: int = 2048, places: int = 256):
         if not 0 < len(identity) < 1 << 16:
             raise ValueError(f"Identity must be 1 to 65535 bytes, not {len(identity)}")
         self._chip, self._image, self._timing, self._identity, self._depth, self._places = chip, image, timing, identity, depth, places
-        super().__init__()
+        super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1)})
 
     def elaborate(self, platform):
         m = Module()
@@ -97,8 +94,8 @@ class LinkedChip(wiring.Component):
             request.i_valid.eq(receiver.valid), request.i_data.eq(receiver.data), request.i_error.eq(receiver.error), request.done.eq(responder.done),
             operations.w_valid.eq(request.w_valid), operations.w_data.eq(request.w_data), operations.commit.eq(responder.commit),
             operations.rollback.eq(request.rollback | responder.rollback),
-            *(getattr(responder, name).eq(getattr(request, name)) for name in ("waiting", "version", "sequence", "command", "argument", "length", "start",
-                                                                               "whole", "damaged", "cut", "lost")),
+            *(getattr(responder, name).eq(getattr(request, name)) for name in (
+                "waiting", "version", "sequence", "command", "argument", "length", "start", "whole", "damaged", "cut", "lost")),
             responder.line.eq(receiver.error), responder.refused_event.eq(executor.refused), responder.overflow.eq(operations.overflow),
             responder.room.eq(operations.room), responder.records.eq(records.waiting), records.release.eq(responder.release),
             restart.eq(responder.restart), responder.errors.eq(status.errors),

@@ -14,7 +14,8 @@ MOST_RECORDS = 255  # in a reply
 
 
 def reply_layout() -> data.StructLayout:
-    """What a reply is made of: header, and what its body needs (``session``, ``last``, ``resumed`` of OPEN; ``room``, ``flags``, ``records`` of EXCHANGE)."""
+    """What a reply is made of: header, and what its body needs (of OPEN ``session``, ``last``, ``resumed``; of EXCHANGE ``room``, ``flags``, and the
+    number of ``records``)."""
     return data.StructLayout({"sequence": 8, "command": 8, "status": 8, "session": 32, "last": 8, "resumed": 1, "room": 16, "flags": 3, "records": 8})
 
 

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.crc.catalog import CRC32_ISO_HDLC
 from amaranth.lib.wiring import In, Out
 
-from ...spec.link import CRC_BYTES, HEADER_BYTES, Command, Op, op_form
+from ...spec.link import CRC_BYTES, HEADER_BYTES, Op, op_form
 from .cobs_decoder import CobsDecoder
 from .timing import LinkTiming
 
@@ -17,8 +17,8 @@ class RequestReader(wiring.Component):
 
     ``waiting`` rises three cycles after the byte that ended a good frame, and the fields hold until ``done``. Body bytes are written to the operation
     queue as they come; what becomes of them is up to who sees ``waiting``. A frame that is not good raises one of the strobes ``damaged`` and ``cut``
-    (silence inside it), and ``rollback``: its bytes must be forgotten. Bytes that come while a frame waits are lost, and raise ``lost`` where they end.
-    A byte that the line damaged (``i_error``) damages its frame.
+    (silence inside it), and ``rollback``: its bytes must be forgotten. Bytes that come while a frame waits are lost, and raise ``lost`` where they
+    end. A byte that the line damaged (``i_error``) damages its frame.
 
     Parameters
     ----------
@@ -63,7 +63,8 @@ class RequestReader(wiring.Component):
         left, tail = Signal(17), Signal(3)  # of the body; bytes behind it
         spoilt, late = Signal(), Signal()  # a byte of this frame was no byte; it came while another was waiting
         in_body = Signal()
-        m.d.comb += [in_body.eq((place == HEADER_BYTES) & (left != 0)), self.w_valid.eq(valid & in_body & ~self.waiting & ~late), self.w_data.eq(byte),
+        m.d.comb += [in_body.eq((place == HEADER_BYTES) & (left != 0)),
+                     self.w_valid.eq(valid & in_body & ~self.waiting & ~late), self.w_data.eq(byte),
                      check.valid.eq(valid), check.data.eq(byte), check.start.eq(0)]
         fields = Cat(self.version, self.sequence, self.command, self.argument, self.length)
         with m.If(self.i_error):

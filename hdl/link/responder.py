@@ -4,7 +4,7 @@ from amaranth import *
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ...spec.link import OPEN_BYTES, REPLY, STATUS_WORDS, VERSION, Command, Flag, Status  # noqa: F401
+from ...spec.link import STATUS_WORDS, VERSION, Command, Flag, Status
 from .reply import MOST_RECORDS, reply_layout
 
 __all__ = ["Responder"]
@@ -15,10 +15,10 @@ _SESSION_BYTES = 4
 class Responder(wiring.Component):
     """Decides about each good frame, and keeps what its reply is made of until the next one is executed.
 
-    A request is executed if its sequence number is the one behind the last that was executed; the same number again has the stored reply sent again, and any
-    other is refused. So a request is executed once at most, however often it, or its reply, is lost, repeated or comes late. OPEN is the exception: of
-    another session than the present it begins one, with its own number as the last; of the present session it changes nothing and tells the last
-    number, from which a host that was cut off learns what was done.
+    A request is executed if its sequence number is the one behind the last that was executed; the same number again has the stored reply sent again,
+    and any other is refused. So a request is executed once at most, however often it, or its reply, is lost, repeated or comes late. OPEN is the
+    exception: of another session than the present it begins one, with its own number as the last; of the present session it changes nothing and
+    tells the last number, from which a host that was cut off learns what was done.
 
     Nothing of a request is done before the decision, which takes a cycle; operations enter their queue all at once. A damaged frame is answered as
     soon as no reply is being sent; of several in that time only the last is answered, but each is counted.

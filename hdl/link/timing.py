@@ -32,7 +32,8 @@ class LinkTiming:
 
     def __post_init__(self) -> None:
         if self.baud < 1 or self.clock_hz < _LEAST_CLOCKS * self.baud:
-            raise ValueError(f"Baud rate must be 1 to {self.clock_hz // _LEAST_CLOCKS} (a quarter of the clock of {self.clock_hz} Hz), not {self.baud}")
+            raise ValueError(f"Baud rate must be 1 to {self.clock_hz // _LEAST_CLOCKS} (a quarter of the clock of {self.clock_hz} Hz), "
+                             f"not {self.baud}")
         if abs(self.error) > _LARGEST_ERROR:
             raise ValueError(f"Baud rate must be at least {self.clock_hz >> (_BITS - 7)} with a clock of {self.clock_hz} Hz, not {self.baud}")
         if self.silence_bits < 20:

@@ -24,14 +24,9 @@ class UartReceiver(wiring.Component):
     error : what came is none.
     """
 
-    rx: In(1, init=1)
-    valid: Out(1)
-    data: Out(8)
-    error: Out(1)
-
     def __init__(self, timing: LinkTiming):
         self._timing = timing
-        super().__init__()
+        super().__init__({"rx": In(1, init=1), "valid": Out(1), "data": Out(8), "error": Out(1)})
 
     def elaborate(self, platform):
         m = Module()

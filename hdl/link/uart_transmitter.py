@@ -20,12 +20,9 @@ class UartTransmitter(wiring.Component):
     tx : the line; high while there is nothing to send.
     """
 
-    i: In(stream.Signature(8))
-    tx: Out(1, init=1)
-
     def __init__(self, timing: LinkTiming):
         self._timing = timing
-        super().__init__()
+        super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
 
     def elaborate(self, platform):
         m = Module()

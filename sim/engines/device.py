@@ -1,7 +1,7 @@
 """A chip behind its host link, compiled: bytes in, bytes out, through every bit of its UART.
 
-The host's side of the line is written here, apart from the hardware's: bits of exactly ``clocks_per_bit`` clocks, each looked at in its middle. Time passes
-only while the host sends, or waits for bytes; so every run is the same.
+The host's side of the line is written here, apart from the hardware's: bits of exactly ``clocks_per_bit`` clocks, each looked at in its middle.
+Time passes only while the host sends, or waits for bytes; so every run is the same.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ class CompiledDevice:
         library = ctypes.CDLL(str(compiled_library(Path(verilog), top, source, key, name="device")))
         library.device_new.restype = ctypes.c_void_p
         library.device_delete.argtypes = [ctypes.c_void_p]
-        library.device_run.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int, ctypes.c_void_p, ctypes.c_int64,
-                                       ctypes.c_void_p]
+        library.device_run.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int, ctypes.c_void_p,
+                                       ctypes.c_int64, ctypes.c_void_p]
         library.device_run.restype = ctypes.c_int64
         self._library, self._device = library, library.device_new()
         self.clocks = 0

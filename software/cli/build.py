@@ -32,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="how the tiles are connected (default: chosen)")
     parser.add_argument("--storage", choices=("auto", "dense", "as-given"), default="auto",
                         help="store all synapses of a projection, or only those that exist (default: whichever takes fewer bits)")
-    parser.add_argument("--link", metavar="BAUD", type=positive, help="also write device.v, the chip behind a host link (UART) of this rate; see deploy and run")
+    parser.add_argument("--link", metavar="BAUD", type=positive,
+                        help="also write device.v, the chip behind a host link (UART) of this rate; see deploy and run")
     parser.add_argument("--clock", metavar="HZ", type=positive, help="clock of the link (default: the board's oscillator; generic: 25000000)")
     parser.add_argument("--bitstream", action="store_true", help="also synthesise, place and route")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="the folder to write")

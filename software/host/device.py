@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ class Device:
 
     @classmethod
     def open(cls, target: str, *, baud: int | None = None, record: str | Path | None = None, attempts: int = 8) -> Device:
-        """Open ``"/dev/ttyUSB0"``, ``"sim:DIR"`` or ``"replay:FILE"``; see :func:`~.transport.open_transport`. Closes what it opened if that fails."""
+        """Open ``"/dev/ttyUSB0"``, ``"sim:DIR"`` or ``"replay:FILE"``; see :func:`~.transport.open_transport`."""
         transport = open_transport(target, baud=baud, record=None if record is None else Path(record))
         try:
             return cls(transport, attempts=attempts)
@@ -116,7 +117,7 @@ class Device:
                 return bool(records) and records[-1].tag is Tag.MARK
         # The largest piece leaves room for the next one to be sent while it is worked on.
         for body in ops.pieces(operations, max((self.identity.depth - 1) // 2, 16)):
-            self._until(lambda need=len(body): self._room >= need, "to make room for operations")
+            self._until(partial(self._has_room, len(body)), "to make room for operations")
             self._exchange(body)
         self._until(lambda: done(self._came), "to finish what it was given")
         came, self._came = self._came, []
@@ -128,6 +129,9 @@ class Device:
             raise DeviceError(f"{self._transport.name}: the device has no room for {len(body)} bytes of operations, and said {self._room}")
         self._room, self._flags, records = ExchangeReply.decode(reply.body)
         self._came += records
+
+    def _has_room(self, need: int) -> bool:
+        return self._room >= need
 
     def _until(self, there: Callable[[], bool], what: str) -> None:
         last, polls, seen = self._transport.now(), 0, (self._room, len(self._came))

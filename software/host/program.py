@@ -9,6 +9,7 @@ from ...gen.identity import architecture_digest, memory_sizes
 from ...gen.pack import pack
 from ...gen.plan import plan
 from ...gen.storage import choose_storage
+from ...spec.chip import ChipSpec
 from ...spec.errors import CapacityError, SpikeLoomError
 from ...spec.network import Network
 from .identity import Identity
@@ -54,8 +55,9 @@ def program_of(network: Network, identity: Identity) -> Program:
     except SpikeLoomError as error:
         raise CapacityError(f"Network {network.name!r} does not fit the device {identity.name!r}: {error}") from None
     if architecture_digest(chip) != identity.architecture:
-        raise CapacityError(f"Network {network.name!r} does not fit the device {identity.name!r}: {'; '.join(_reasons(chip, identity))}. Build an image for "
-                            "this network, or load one of the shape that the device was built for")
+        raise CapacityError(f"Network {network.name!r} does not fit the device {identity.name!r}: "
+                            f"{'; '.join(_reasons(chip, identity))}. Build an image for this network, or load one of the shape that the device was "
+                            "built for")
     held = []
     for number, (tile, image) in enumerate(zip(chip.tiles, pack(chip, stored).tiles, strict=True)):
         for memory, (size, words) in enumerate(zip(memory_sizes(chip, tile), image.words(tile))):
@@ -64,7 +66,7 @@ def program_of(network: Network, identity: Identity) -> Program:
     return Program(network=stored, memories=tuple(held))
 
 
-def _reasons(chip, identity: Identity) -> list[str]:
+def _reasons(chip: ChipSpec, identity: Identity) -> list[str]:
     """How a plan differs from a device: the first few of what a user can see."""
     inputs = [(i.population, i.size) for i in chip.inputs]
     outputs = [(o.population, o.size, o.readout.value) for o in chip.outputs]

@@ -14,8 +14,8 @@ _MAX_BYTES = 1 << 30
 
 
 class ReplayTransport:
-    """See :class:`~.transport.Transport`. Raises DeviceError as soon as the host writes anything else than it did, and FileFormatError for a file that
-    is no recording."""
+    """See :class:`~.transport.Transport`. Raises DeviceError as soon as the host writes anything else than it did, and FileFormatError for a
+    file that is no recording."""
 
     timeout = 0.0
 

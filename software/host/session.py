@@ -23,8 +23,8 @@ _MEANINGS = {
 
 @dataclass
 class LinkCounts:
-    """What went wrong on the line, as the host saw it: frames sent again; answers that did not come; damaged answers; frames that the device could not
-    read; and times that the transport was found again."""
+    """What went wrong on the line, as the host saw it: frames sent again; answers that did not come; damaged answers; frames that the device
+    could not read; and times that the transport was found again."""
 
     repeated: int = 0
     silent: int = 0
@@ -85,9 +85,9 @@ class Session:
                 continue
             if reply is not None:
                 return reply
-        raise DeviceError(f"{self._transport.name}: no answer to {self._attempts} requests ({self.counts.silent} silences, {self.counts.damaged} damaged "
-                          f"answers, {self.counts.refused} frames that the device could not read); check cable, power, baud rate, and that the "
-                          "board runs an image built with --link")
+        raise DeviceError(f"{self._transport.name}: no answer to {self._attempts} requests ({self.counts.silent} silences, {self.counts.damaged} "
+                          f"damaged answers, {self.counts.refused} frames that the device could not read); check cable, power, baud rate, and "
+                          "that the board runs an image built with --link")
 
     def _answer(self, frame: Frame) -> Frame | None:
         """The answer to a frame, or None where it has to be sent again."""
