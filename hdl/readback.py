@@ -28,8 +28,8 @@ class Readback(wiring.Component):
 
     A request in cycle c addresses the tile; its first part is fetched in c + 1 (on a chip with readable tiles: c + 2) and offered in the cycle after,
     and from then on one part per cycle as long as the host takes them; an offer stays until it is taken. ``busy`` from c + 1 until the last part is
-    fetched: that one may wait in the register while the chip goes on. No request may come while it is busy. One without a tile (what was asked for does not
-    exist) is answered by one part of 0.
+    fetched: that one may wait in the register while the chip goes on. No request may come while it is busy. One without a
+    tile (what was asked for does not exist) is answered by one part of 0.
 
     Members
     -------

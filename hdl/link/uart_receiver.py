@@ -13,7 +13,7 @@ __all__ = ["UartReceiver"]
 class UartReceiver(wiring.Component):
     """Takes 8 data bits, lowest first, no parity, one stop bit; each bit is looked at once, in its middle.
 
-    A byte is shown for one cycle, half a bit before the end of its stop bit, so bytes may follow each other without a gap, and a sender may be 4 %
+    A byte is shown for one cycle, half a bit before the end of its stop bit, so bytes may follow each other without a gap, and a sender may be 3 %
     off at 16 clocks per bit. There is no backpressure: who listens must take each byte in its cycle. A byte without its stop bit raises ``error``
     for a cycle instead of ``valid``, and so does a start bit that is gone in its middle; then the line must first be high again.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ..linked import compiled, needs_compiler, network
+from ..linked import compiled, needs_compiler, network, shared_folder
 from .link_abuse import abuse
 
 pytestmark = needs_compiler
@@ -12,7 +12,7 @@ pytestmark = needs_compiler
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("abused")
+    return shared_folder(tmp_path_factory, "linked")
 
 
 def seen_all(counts: dict[str, int]) -> bool:
