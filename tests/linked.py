@@ -69,7 +69,8 @@ def project(folder: Path, net: Network, edits: tuple[tuple[str, str], ...] = ())
     save_network(net, folder / "network.npz")
     _whole(folder / "device.v", verilog)
     _whole(folder / "manifest.json", json.dumps({"link": {
-        "top": "device.v", "name": device_name(chip), "clocks_per_bit": TIMING.clocks_per_bit, "architecture": architecture_digest(chip), **numbers}}))
+        "top": "device.v", "name": device_name(chip), "clocks_per_bit": TIMING.clocks_per_bit,
+        "architecture": architecture_digest(chip), **numbers}}))
     return folder
 
 

@@ -1,4 +1,4 @@
-"""A hostile line: frames that are flipped, cut, doubled, old, unknown, too long, and garbage between them, against a model of what must come of each."""
+"""A hostile line: frames flipped, cut, doubled, old, unknown, too long, and garbage between them, against a model of what must come of each."""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ def unstuffed(data: bytes) -> bytes | None:
 class PlainLink:
     """Knows which request is executed, what is answered, and what is counted, as long as no byte comes while a reply is sent.
 
-    ``answers`` are in their order; ``last`` is the number executed last; ``executed`` the bodies of EXCHANGEs; ``counts`` as in STATUS. ``fits(length)`` says
-    whether the operation queue takes so many bytes now.
+    ``answers`` are in their order; ``last`` is the number executed last; ``executed`` the bodies of EXCHANGEs; ``counts`` as in STATUS.
+    ``fits(length)`` says whether the operation queue takes so many bytes now.
     """
 
     def __init__(self, fits=lambda length: length <= 2047) -> None:
@@ -78,7 +78,8 @@ class PlainLink:
             self._refuse(sequence, command, Status.VERSION)
         elif command == Command.OPEN and len(body) == 4:
             if body != self._session:
-                self._session, self.last, self._stored = body, sequence, Answer(sequence, command, Status.OK)
+                self._session, self.last = body, sequence
+                self._stored = Answer(sequence, command, Status.OK)
             self.answers.append(Answer(sequence, command, Status.OK))
         elif self._session is None:
             self._refuse(sequence, command, Status.NO_SESSION)

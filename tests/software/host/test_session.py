@@ -94,7 +94,8 @@ def test_on_a_bad_line_each_request_is_executed_once_and_in_order(seed):
 
 def test_a_session_that_repeats_with_a_new_number_would_be_seen(monkeypatch):
     # The mutant: each attempt takes a number of its own.
-    line = Line(lambda direction, data, lost=iter([0, 0, 0, 1] * 100): b"" if direction == "from" and next(lost) else data)
+    lost = iter([0, 0, 0, 1] * 100)
+    line = Line(lambda direction, data: b"" if direction == "from" and next(lost) else data)
     session = Session(line)
 
     def request(command, argument=0, body=b""):
