@@ -39,7 +39,7 @@ def identity(chip: ChipSpec, options: Mapping[str, Any], link: Mapping[str, int]
 
     Parameters
     ----------
-    options : lanes, tiles, fabric and storage, with which a network of the same shape gives the same plan.
+    options : those of the plan, and the storage, with which a network of the same shape gives the same plan.
     link : numbers of the link: clock_hz, baud, depth, places.
     """
     described = {

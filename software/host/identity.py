@@ -47,7 +47,7 @@ class Identity:
     name : of the chip.
     architecture : digest of its plan: a network whose plan has the same one can be loaded.
     network : digest of the network that it was built with. What was loaded later it does not know: see ``Device.verify``.
-    options : with which plans for it are made: lanes, tiles, fabric, storage.
+    options : with which plans for it are made: lanes, tiles, fabric, storage, export, counters, readable.
     clock_hz, baud, depth, places : of the link; bytes of its operation queue, places of its record queue.
     reads : its memories can be read.
     inputs, outputs, tiles : what it has.
@@ -75,14 +75,15 @@ class Identity:
                 raise DeviceError(f"The device's identity is of format {found['format']!r}, and this SpikeLoom reads {IDENTITY_FORMAT}; "
                                   "build its image again, or take the SpikeLoom that it was built with")
             link = {name: _number(found["link"][name]) for name in ("clock_hz", "baud", "depth", "places")}
-            lanes, tiles, fabric, storage = (found["options"][name] for name in ("lanes", "tiles", "fabric", "storage"))
-            if not all(n is None or 0 < _number(n) < 1 << 16 for n in (lanes, tiles)) or fabric not in ("auto", "star", "mesh") \
-                    or storage not in ("auto", "dense", "as-given"):
+            options = {name: found["options"][name] for name in ("lanes", "tiles", "fabric", "storage", "export", "counters", "readable")}
+            if not all(n is None or 0 < _number(n) < 1 << 16 for n in (options["lanes"], options["tiles"])) \
+                    or options["fabric"] not in ("auto", "star", "mesh") or options["storage"] not in ("auto", "dense", "as-given") \
+                    or not all(type(options[name]) is bool for name in ("export", "counters", "readable")):
                 raise ValueError("its options are none of a plan")
             memories = [[None if size is None else (_number(size[0]), _number(size[1])) for size in tile["memories"]] for tile in found["tiles"]]
             return cls(
                 name=str(found["name"]), architecture=str(found["architecture"]), network=str(found["network"]),
-                options={"lanes": lanes, "tiles": tiles, "fabric": fabric, "storage": storage}, **link, reads=bool(found["reads"]),
+                options=options, **link, reads=bool(found["reads"]),
                 inputs=tuple(InputPort(str(p), _number(n), int(low), int(high)) for p, n, low, high in found["inputs"]),
                 outputs=tuple(OutputPort(str(p), _number(n), str(r), _number(values)) for p, n, r, values in found["outputs"]),
                 tiles=tuple(TileMemories(_number(tile["lanes"]), _number(tile["update_lanes"]), tuple(held))

@@ -51,7 +51,7 @@ def program_of(network: Network, identity: Identity) -> Program:
     options = identity.options
     try:
         stored, _ = choose_storage(network, lanes=options["lanes"], tiles=options["tiles"], storage=options["storage"])
-        chip = plan(stored, lanes=options["lanes"], tiles=options["tiles"], fabric=options["fabric"], writable=True, readable=identity.reads)
+        chip = plan(stored, **{name: value for name, value in options.items() if name != "storage"}, writable=True)
     except SpikeLoomError as error:
         raise CapacityError(f"Network {network.name!r} does not fit the device {identity.name!r}: {error}") from None
     if architecture_digest(chip) != identity.architecture:
