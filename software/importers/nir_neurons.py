@@ -9,8 +9,8 @@ NIR (Pedersen et al., "Neuromorphic intermediate representation", Nature Communi
 
 and leaves the step open. With d = dt / tau (``euler``: what Norse and snnTorch compute) or d = 1 - exp(-dt / tau) (``exponential``: exact for an
 input that is constant within a step), beta = 1 - d, a weight becomes w r d (times w_in d_syn with a current), v_leak a bias v_leak d. IF and I add
-r I per timestep, whatever dt is: so do Norse, snnTorch and Sinabs. spikingjelly 2 writes r = 1 / dt, which is the equation to the letter: an r of 1000
-or more is taken as that, and adds r I dt.
+r I per timestep, whatever dt is: so do Norse, snnTorch and Sinabs. spikingjelly 2 writes r = 1 / dt, which is the equation to the letter: an r of
+1000 or more is taken as that, and adds r I dt.
 
 A reset to v_reset is one to 0 of u = v - v_reset, which obeys the same equation with v_leak - v_reset and v_threshold - v_reset. A bias of the
 contract enters i where there is one, so v_leak of a CubaLIF other than v_reset cannot be folded, and is refused.

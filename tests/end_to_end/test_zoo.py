@@ -37,8 +37,9 @@ def recordings(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def quoted(card: str, network: Network) -> bool:
-    return all(f"{100 * network.metadata['accuracy'][f'{split}_{kind}']:.2f} %" in card for split in ("val", "test")
-               for kind in ("float", "integer", "gru_0")) and network.digest[:16] in card and f"{network.metadata['activity']['sops_per_second']:,}" in card
+    accuracy = network.metadata["accuracy"]
+    numbers = [f"{100 * accuracy[f'{split}_{kind}']:.2f} %" for split in ("val", "test") for kind in ("float", "integer", "gru_0")]
+    return all(word in card for word in (*numbers, network.digest[:16], f"{network.metadata['activity']['sops_per_second']:,}"))
 
 
 def test_the_card_quotes_the_metadata(network: Network, name: str) -> None:
