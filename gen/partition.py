@@ -189,8 +189,8 @@ def _lanes(network: Network, slices: Sequence[Slice], lanes: int, exact: bool, u
         lanes = largest if largest <= DEFAULT_LANES else min(lanes, largest + largest % 2)
     fitting = fitting_lanes(network, slices, lanes)
     if exact and fitting < lanes:
-        raise CapacityError(f"{lanes} lanes are asked for on the tile of {', '.join(s.population for s in slices)}, whose maps' channels (and those of "
-                            f"their groups) they do not divide: use {fitting}.")
+        raise CapacityError(f"{lanes} lanes are asked for on the tile of {', '.join(s.population for s in slices)}, whose maps' channels (and those "
+                            f"of their groups) they do not divide: use {fitting}.")
     small, lanes = small or fitting < lanes, fitting
     if update_lanes is None:
         return lanes, _power_of_two_divisor(lanes, lanes // (DEFAULT_LANES if small else 4))

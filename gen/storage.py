@@ -144,7 +144,8 @@ def _candidates(network: Network) -> list[tuple[int, ...]]:
     by_matrix: dict[object, list[int]] = {}
     for k, p in enumerate(network.projections):
         by_matrix.setdefault(p.matrix or k, []).append(k)
-    return [tuple(group) for group in by_matrix.values() if all(network.projections[k].port is Port.CURRENT and network.projections[k].kind is not Kind.CONV for k in group)]
+    free = [p.port is Port.CURRENT and p.kind is not Kind.CONV for p in network.projections]
+    return [tuple(group) for group in by_matrix.values() if all(free[k] for k in group)]
 
 
 def _with(network: Network, kinds: Iterable[Kind]) -> Network:

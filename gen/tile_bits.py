@@ -51,7 +51,8 @@ def tile_bits(network: Network, part: TilePart, accumulator_bits: int) -> TileBi
     depth = sum(spec.stored_words for spec in specs if spec)
     row_bits = bits_unsigned(max(rows) - 1)
     synapse_bits = row_bits + max((spec.weight_bits for spec in specs if spec and spec.has_words), default=-row_bits)
-    pointer_bits = sum(pointer_fields([spec for spec in specs if spec], part.lanes, row_bits, depth, _weight_depth(network, part, formats.shared)).values())
+    weight_depth = _weight_depth(network, part, formats.shared)
+    pointer_bits = sum(pointer_fields([spec for spec in specs if spec], part.lanes, row_bits, depth, weight_depth).values())
     list_number = 0
     for s, spec, n in zip(part.slices, specs, rows):
         sizes[s.population] = sizes.get(s.population, 0) + s.size

@@ -45,7 +45,8 @@ class Encoder(wiring.Component):
             return m
         lanes, maps = tile.update_lanes, any(g.positions > 1 for g in tile.groups)
         entry = data.StructLayout({
-            "mask": unsigned(lanes), "local": unsigned(flit.neuron_bits if maps else ceil_log2(tile.n_updates)), "group": unsigned(ceil_log2(len(tile.groups))),
+            "mask": unsigned(lanes), "local": unsigned(flit.neuron_bits if maps else ceil_log2(tile.n_updates)),
+            "group": unsigned(ceil_log2(len(tile.groups))),
             "values": data.ArrayLayout(signed(max(tile.value_bits, 1)), lanes if tile.value_bits else 0),
         })
         m.submodules.fifo = queue = fifo.SyncFIFO(width=entry.size, depth=tile.n_updates)

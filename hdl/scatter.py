@@ -32,8 +32,8 @@ class Scatter(wiring.Component):
 
     Timing: with ``fetch`` of the first event in cycle 0, its first word is addressed in cycle 3; then every event takes as many cycles as its
     axon has words, at least one, without gaps. ``scattered`` is the cycle of the last word. A word is in the accumulators 3 cycles after its
-    own cycle (graded payloads, or a tile with convolutions: 4; both: 5): before any row of the same group asks for its sums. No backpressure but ``room``, which only bounds the
-    events under way.
+    own cycle (graded payloads, or a tile with convolutions: 4; both: 5): before any row of the same group asks for its sums.
+    No backpressure but ``room``, which only bounds the events under way.
 
     Members
     -------
@@ -101,7 +101,8 @@ class Scatter(wiring.Component):
             window = exists & (head.walk != 0) if tile.has_words else exists
             m.d.comb += [self.window.eq(window), self.address.eq(walk.address), self.window_row.eq(walk.row), self.payload.eq(head_payload)]
             parts = [steps.part_lanes if steps else tile.lanes for steps in tile.walks]
-            masks = [Cat(head.part == lane // lanes for lane in range(tile.lanes)) if lanes < tile.lanes else Const(-1, tile.lanes) for lanes in parts]
+            masks = [Cat(head.part == lane // lanes for lane in range(tile.lanes)) if lanes < tile.lanes else Const(-1, tile.lanes)
+                     for lanes in parts]
             m.d.comb += self.window_lanes.eq(masks[0] if len(masks) == 1 else Array(masks)[head.walk])
         read = self._words(m, walk.address)
 

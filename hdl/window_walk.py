@@ -60,14 +60,17 @@ class WindowWalk(wiring.Component):
             line_now, block_now, step = Signal.like(now), Signal.like(now), Signal.like(now)
             m.d.comb += [now.eq(Mux(fresh, start, place)), line_now.eq(Mux(fresh, start, of_line)), block_now.eq(Mux(fresh, start, of_block))]
 
-            def constant(name, k=k, bits=len(now)):
-                values = [(getattr(steps, name)[k] if steps else (1, 0)[k]) & ((1 << bits) - 1) for steps in walks]
-                return values[0] if len(set(values)) == 1 else Array(values)[pointer.walk]
-
-            m.d.comb += step.eq(Mux(last_word, Mux(last_line, constant("block"), constant("line")), constant("word")))
+            word_step, line_step, block_step = (
+                self._constant([(getattr(steps, name)[k] if steps else (1, 0)[k]) & ((1 << len(now)) - 1) for steps in walks])
+                for name in ("word", "line", "block"))
+            m.d.comb += step.eq(Mux(last_word, Mux(last_line, block_step, line_step), word_step))
             following = Signal.like(now)
             m.d.comb += following.eq(Mux(last_word, Mux(last_line, block_now, line_now), now) + step)
             with m.If(self.valid):
                 m.d.sync += [place.eq(following), of_line.eq(Mux(last_word, following, line_now)),
                              of_block.eq(Mux(last_word & last_line, following, block_now))]
         return m
+
+    def _constant(self, values):
+        """That of the walk at hand."""
+        return values[0] if len(set(values)) == 1 else Array(values)[self.pointer.walk]

@@ -59,7 +59,8 @@ def _worst(network: Network, target: str, port: Port) -> tuple[int, int]:
         total = np.zeros(network.population(target).size, dtype=np.int64)
         for p in network.incoming(target, port):
             # How many synapses each neuron has: what weights of 1 add up to.
-            ones = replace(p, weights=(p.weights != 0).astype(int) if p.kind is Kind.SPARSE else np.ones_like(p.weights), codebook=None, weight_bits=8)
-            total += ones.sum_bounds((1, 1))[1] * (best(0, *(w * x for w in _extremes(p) for x in network.population(p.source).payload_range)) << p.shift)
+            one_each = (p.weights != 0).astype(int) if p.kind is Kind.SPARSE else np.ones_like(p.weights)
+            count = replace(p, weights=one_each, codebook=None, weight_bits=8).sum_bounds((1, 1))[1]
+            total += count * (best(0, *(w * x for w in _extremes(p) for x in network.population(p.source).payload_range)) << p.shift)
         ends.append(int(best(total)))
     return ends[0], ends[1]

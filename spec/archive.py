@@ -2,7 +2,8 @@
 
 The archive is a plain zip of ``.npy`` members: ``header`` (the JSON text as bytes), ``population_<i>_theta`` and
 ``population_<i>_bias`` (``[size], int64``), further parameters of each neuron where a population has them, and
-``projection_<j>_weights`` (``[target, source], int8``, of a convolution four-dimensional; once for projections that share a matrix), so ``numpy.load`` opens it too.
+``projection_<j>_weights`` (``[target, source], int8``, of a convolution four-dimensional; once for projections that share a matrix), so
+``numpy.load`` opens it too.
 
 Format version 2 has the fields that version 1 has not, version 3 convolutions; a network is written as the lowest version that has what it needs.
 
@@ -64,7 +65,8 @@ def network_bytes(network: Network) -> bytes:
     populations, projections = [p.header() for p in network.populations], [p.header() for p in network.projections]
     # v_init is a field of version 1 as well, where all neurons share it.
     later = [set(p) & set(_POPULATION_2) - {"v_init"} for p in populations] + [set(p) & set(_PROJECTION_2) for p in projections]
-    header = {"format": FORMAT, "format_version": 3 if any(set(p) & set(_PROJECTION_3) for p in projections) else 2 if any(later) else 1, "name": network.name, "metadata": dict(network.metadata),
+    version = 3 if any(set(p) & set(_PROJECTION_3) for p in projections) else 2 if any(later) else 1
+    header = {"format": FORMAT, "format_version": version, "name": network.name, "metadata": dict(network.metadata),
               "populations": populations, "projections": projections}
     members = {"header": np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)}
     for i, population in enumerate(network.populations):

@@ -31,7 +31,7 @@ class Axis(NamedTuple):
 
     first: np.ndarray
     target: np.ndarray
-    count: np.ndarray
+    count: np.ndarray  # type: ignore[assignment]  # hides tuple.count, which nobody calls on one
     kernel_step: int
     target_step: int
 
@@ -180,11 +180,11 @@ class Conv:
 
 
 def _is_integer(value: Any, least: int) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and least <= value <= _LIMIT
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and least <= int(value) <= _LIMIT
 
 
 def _axis(conv: Conv, axis: int) -> Axis:
-    """Of one direction: a source coordinate lies at ``target * stride + k * dilation - padding`` for its kernel positions k, which are evenly spaced."""
+    """Of one direction: a source coordinate is ``target * stride + k * dilation - padding`` for its kernel positions k; they are evenly spaced."""
     stride, dilation, before = conv.stride[axis], conv.dilation[axis], conv.padding[2 * axis]
     common = math.gcd(stride, dilation)
     first, target, count = (np.zeros(conv.shape[1 + axis], dtype=np.int64) for _ in range(3))

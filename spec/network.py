@@ -178,7 +178,8 @@ class Network:
 
 def _check_port(projection: Projection, target: Population, where: str) -> None:
     if projection.kind is not Kind.DENSE and projection.port is not Port.CURRENT:
-        raise NetworkError(f"{where}: only projections into port 'i' can be {projection.kind.value}, not into {projection.port.value!r}; make it dense")
+        raise NetworkError(f"{where}: only projections into port 'i' can be {projection.kind.value}, not into {projection.port.value!r}; "
+                           "make it dense")
     if projection.port is Port.GATE and not target.has_gate:
         raise NetworkError(f"{where}: port {projection.port.value!r} is that of a gate, and {target.name!r} is {target.model.value}; "
                            "use a SPIKGRU, or port 'i'")
@@ -198,8 +199,9 @@ def _check_maps(projections: tuple[Projection, ...]) -> None:
         other = first.setdefault(projection.target, projection)
         assert other.conv is not None
         if other.conv.out_shape != projection.conv.out_shape:
-            raise NetworkError(f"Projection {projection.source} -> {projection.target}: its target map is {list(projection.conv.out_shape)}, and that of "
-                               f"{other.source} -> {other.target} is {list(other.conv.out_shape)} (channels, height, width); a population has one map")
+            own, others = list(projection.conv.out_shape), list(other.conv.out_shape)
+            raise NetworkError(f"Projection {projection.source} -> {projection.target}: its target map is {own}, and that of {other.source} -> "
+                               f"{other.target} is {others} (channels, height, width); a population has one map: make them equal")
 
 
 def _check_matrices(projections: tuple[Projection, ...]) -> None:
@@ -212,5 +214,5 @@ def _check_matrices(projections: tuple[Projection, ...]) -> None:
         formats = [(p.weight_bits, p.shift, p.codebook, p.kind, p.conv) for p in (projection, other)]
         if projection.weights.shape != other.weights.shape or not np.array_equal(projection.weights, other.weights) or formats[0] != formats[1]:
             raise NetworkError(f"Projection {projection.source} -> {projection.target}: it shares the matrix {projection.matrix!r} with "
-                               f"{other.source} -> {other.target}, but its weights, weight_bits, shift, codebook, geometry or kind differ; make them equal, "
-                               "or give it another name")
+                               f"{other.source} -> {other.target}, but its weights, weight_bits, shift, codebook, geometry or kind differ; make them "
+                               "equal, or give it another name")

@@ -29,8 +29,8 @@ class Projection:
     Parameters
     ----------
     source, target : names of populations.
-    weights : ``[target size, source size]``, signed integers, stored as int8; of a convolution ``[out channels, in channels of a group, kernel height,
-        kernel width]``.
+    weights : ``[target size, source size]``, signed integers, stored as int8; of a convolution ``[out channels, in channels of a group, kernel
+        height, kernel width]``.
     weight_bits : width of a weight, two's complement, 2..8; 1: weights are -1 and +1. With a codebook it is the width of an index.
     delay : timesteps between the spike and its effect; 0 acts in the same timestep (feed-forward), 1 or more otherwise.
     shift : left shift of the weights into the accumulator, 0..12.
@@ -129,7 +129,7 @@ class Projection:
     @cached_property
     def shape(self) -> tuple[int, int]:
         """Neurons of the target, and of the source."""
-        return self.weights.shape if self.conv is None else (self.conv.target_size, self.conv.source_size)  # type: ignore[return-value]
+        return self.weights.shape if self.conv is None else (self.conv.target_size, self.conv.source_size)
 
     def rows(self, first: int, size: int) -> np.ndarray:
         """Weights to ``size`` neurons of the target, ``[size, source size], int64``; of a convolution those of whole channels, 0 where there is no

@@ -245,8 +245,8 @@ class TileSpec:
 
     @cached_property
     def pointer_fields(self) -> dict[str, int]:
-        """Widths of a pointer's fields, lowest first: the first word and the number of words; where there are windows, those of a line, and the row of
-        the first, lines and blocks (less 1), part of the lanes, and which of the ``walks`` it is."""
+        """Widths of a pointer's fields, lowest first: the first word and the number of words; where there are windows, those of a line, and the row
+        of the first, lines and blocks (less 1), part of the lanes, and which of the ``walks`` it is."""
         return pointer_fields([g.sparse for g in self.groups if g.sparse], self.lanes, self.row_bits, self.sparse_depth, self.weight_depth)
 
     @property
@@ -255,8 +255,8 @@ class TileSpec:
         return tuple(self.pointer_fields.values())
 
     def weight_base(self, number: int) -> int:
-        """Address of the first weight word of a list; the word of (row, axon) follows at row * axons + axon. Of a scattered list they are those of its
-        windows, one after the other (:mod:`.window`)."""
+        """Address of the first weight word of a list; the word of (row, axon) follows at row * axons + axon. Of a scattered list they are those of
+        its windows, one after the other (:mod:`.window`)."""
         owner = self.shared[number] if self.shared else number
         return sum(self._words(k) for k in range(owner) if not self.shared or self.shared[k] == k)
 

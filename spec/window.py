@@ -26,7 +26,7 @@ class Pointer(NamedTuple):
     """
 
     first: np.ndarray
-    count: np.ndarray
+    count: np.ndarray  # type: ignore[assignment]  # hides tuple.count, which nobody calls on one
     row: np.ndarray
     lines: np.ndarray
     blocks: np.ndarray

@@ -157,6 +157,7 @@ def _projections(draw, source: Population, target: Population, delay: int, port:
 @st.composite
 def random_networks(draw, max_size: int = 14, max_populations: int = 4, max_inputs: int = 2, max_delay: int = 4,
                     recurrent: bool = True, extra_projections: int = 4, sparse: bool = True, shared: bool = True, conv: bool = True,
+                    convolutional: bool = False,
                     models: tuple[Model, ...] | None = None) -> Network:
     """A valid network: 1 to ``max_inputs`` inputs (unit, sign or graded) and populations of 1 to ``max_size`` neurons.
 
@@ -165,10 +166,11 @@ def random_networks(draw, max_size: int = 14, max_populations: int = 4, max_inpu
 
     About half of the networks are plain: IF, LIF and LI with weights of 2 to 8 bits, read as a count or a value. The others have any model
     and whatever the contract allows of it. ``models`` are those to draw from, in either half. ``sparse`` allows sparse projections,
-    ``shared`` projections that share a matrix, ``conv`` convolutions (all: in the other half).
+    ``shared`` projections that share a matrix, ``conv`` convolutions (all: in the other half). ``convolutional``: a network of that half, each
+    population of which is led to by a convolution, if it is drawn one.
     """
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    extended = draw(st.booleans())
+    extended = convolutional or draw(st.booleans())
     inputs = [draw(_populations(f"in{i}", max_size, Model.INPUT, rng, False, extended)) for i in range(draw(st.integers(1, max_inputs)))]
     n = draw(st.integers(1, max_populations))
     drawn = [draw(st.sampled_from(models or (MODELS if extended else PLAIN))) for _ in range(n)]
@@ -179,7 +181,7 @@ def random_networks(draw, max_size: int = 14, max_populations: int = 4, max_inpu
     maps: dict[str, tuple[Population, Conv]] = {}  # source, and geometry, of populations that a convolution leads to
     for i, (model, output) in enumerate(zip(drawn, outputs)):
         source = draw(st.sampled_from(inputs + [p for p in neurons if p.model not in VALUES]))
-        geometry = draw(convolutions(source.size, 3 * max_size)) if extended and conv and draw(st.booleans()) else None
+        geometry = draw(convolutions(source.size, 3 * max_size)) if extended and conv and (convolutional or draw(st.booleans())) else None
         neurons.append(draw(_populations(f"p{i}", max_size, model, rng, output, extended, geometry and geometry.target_size)))
         if geometry is not None:
             maps[f"p{i}"] = source, geometry
