@@ -166,7 +166,8 @@ def _check_windows(network: Network, tile: TileSpec, number: int, image: TileIma
     convolutions = [p for p in _projections(network, group, port) if p.conv is not None]
     _require([w.conv for w in planned] == [p.conv for p in convolutions], f"{where}: the convolutions are not those of the network")
     for window, p in zip(planned, convolutions):
-        pointers, held = _pointers(tile, image), _decoded(tile, number, stored)
+        base, words = tile.weight_base(number), sum(w.words(tile.lanes) for w in planned)
+        pointers, held = _pointers(tile, image), _decoded(tile, number, stored[base:base + words])
         after = p.shift + population.guard_bits - group.update.input_shift
         _require(after >= 0, f"{where}: the sum is shifted further than the weights of {p.source!r} are")
         check_window(tile, index, window, pointers, held, p.weights.astype(np.int64) << after, where)

@@ -13,7 +13,7 @@ __all__ = ["check_window", "window_bounds"]
 
 
 def _walked(tile: TileSpec, index: int, window: WindowSpec, pointers: np.ndarray, stored: np.ndarray, payloads: np.ndarray, where: str) -> np.ndarray:
-    """``[k, size]``: sums of a group's neurons for ``payloads`` ``[k, axons]`` and the weights of ``stored`` ``[k or 1, words, P]``."""
+    """``[k, size]``: sums of a group's neurons for ``payloads`` ``[k, axons]`` and the weights of ``stored`` ``[k or 1, words of the list, P]``."""
     group, rows = tile.groups[index], tile.rows(index)
     own = slice(tile.pointer_base(index) + window.axon, tile.pointer_base(index) + window.axon + window.axons)
     field = dict(zip(tile.pointer_fields, pointers[own].T))
@@ -30,12 +30,12 @@ def _walked(tile: TileSpec, index: int, window: WindowSpec, pointers: np.ndarray
             address, row = (field[start][axons] + block * steps.block[k] + line * steps.line[k] + word * steps.word[k]
                             for k, start in enumerate(("first", "row")))
             base = tile.weight_base(tile.list_of(index, SPARSE))
-            for what, values, low, high in (("word", address, base, stored.shape[1]), ("row", row, 0, rows)):
+            for what, values, low, high in (("word", address, base, base + stored.shape[1]), ("row", row, 0, rows)):
                 if len(axons) and not low <= values.min() <= values.max() < high:
                     raise MismatchError(f"{where}: a window reaches {what} {values.min()} to {values.max()}, and there are {low} to {high - 1}")
             lanes = field["part"][axons][:, None] == np.arange(tile.lanes) // steps.part_lanes
             for k, vector in enumerate(payloads):
-                np.add.at(sums[k], row, stored[k % len(stored)][address] * lanes * vector[axons][:, None])
+                np.add.at(sums[k], row, stored[k % len(stored)][address - base] * lanes * vector[axons][:, None])
     channel, place = np.divmod(np.arange(group.size), group.positions)
     return sums[:, channel // tile.lanes * group.positions + place, channel % tile.lanes]
 
