@@ -10,7 +10,7 @@ from ..spec.chip import ChipSpec
 from ..spec.network import Readout
 from .flit import flit_layout
 
-__all__ = ["OutputPort", "readout_port_layout", "spike_port_layout"]
+__all__ = ["OutputPort", "frame_layout", "readout_port_layout", "spike_port_layout"]
 
 
 def spike_port_layout(chip: ChipSpec) -> data.StructLayout:
@@ -34,6 +34,11 @@ def readout_port_layout(chip: ChipSpec) -> data.StructLayout:
                               "value": signed(bits), "last": 1})
 
 
+def frame_layout(chip: ChipSpec) -> data.StructLayout:
+    """{outputs, timestep}: a bit per output population whose timestep ended, and which timestep that was of the lowest of them (modulo 2**16)."""
+    return data.StructLayout({"outputs": len(chip.outputs), "timestep": 16})
+
+
 def _payload_bits(chip: ChipSpec, readouts: tuple[Readout, ...] = tuple(Readout)) -> int:
     """Width of the payload of spikes of the outputs with one of these readouts; 0 where it is always 1."""
     most = max((o.max_spikes for o in chip.outputs if o.readout in readouts), default=1)
@@ -48,18 +53,23 @@ class OutputPort(wiring.Component):
     keeps the timestep of the first spike, at most 2**16 - 2. ``read`` streams all accumulators out, population by population, one per
     cycle if they are taken; ``clear`` sets them to their start in one cycle each.
 
+    ``framed``: a ``frame`` (:func:`frame_layout`) is offered from the cycle after a ``finish`` on that ended a timestep of an output that spikes.
+    All spikes of that timestep have been taken then, and none of the next is offered yet; the port is busy while the frame waits. So whoever
+    takes frames first misses none and sees the order, and a frame that is taken at once costs no cycle.
+
     Members
     -------
     flits : from the network.
-    spikes, readouts : to the host; hold their payload until taken.
+    spikes, readouts : to the host; hold their payload until taken. frames : the same, if ``framed``.
     clear, finish, active : from the sequencer (``clear`` with ``start``).
     read, reading : begin; the readouts are not all taken.
     busy : a flit is held or the accumulators are being cleared.
     """
 
-    def __init__(self, chip: ChipSpec):
-        self._chip = chip
+    def __init__(self, chip: ChipSpec, *, framed: bool = False):
+        self._chip, self._framed = chip, framed
         super().__init__({
+            **({"frames": Out(stream.Signature(frame_layout(chip)))} if framed else {}),
             "flits": In(stream.Signature(flit_layout(chip.flit))), "spikes": Out(stream.Signature(spike_port_layout(chip))),
             "readouts": Out(stream.Signature(readout_port_layout(chip))), "clear": In(1), "finish": In(1), "active": In(chip.levels),
             "read": In(1), "reading": Out(1), "busy": Out(1),
@@ -111,8 +121,23 @@ class OutputPort(wiring.Component):
         whens = [Mux(late[k], _NEVER - 1, times[k]) if k in late else 0 for k in range(len(outputs))]  # of a first spike now
         when = Array(whens)[population] if len(late) > 1 else next((whens[k] for k in late), None)
         clearing = self._accumulate(m, place, operation, flit, when, leaves) if chip.n_readouts else Const(0)
-        m.d.comb += self.busy.eq(held | clearing)
+        m.d.comb += self.busy.eq(held | clearing | (self.frames.valid if self._framed else 0))
+        if self._framed:
+            self._frame(m, times)
         return m
+
+    def _frame(self, m, times):
+        """Offers a frame for each ``finish`` with which a timestep of a spiking output ends."""
+        ended, lowest = Signal(len(times)), Signal(16)
+        for k, output in reversed(list(enumerate(self._chip.outputs))):
+            if not output.values:
+                m.d.comb += ended[k].eq(self.finish & self.active[output.level - 1])
+                with m.If(ended[k]):
+                    m.d.comb += lowest.eq(times[k])  # of several, the last assignment holds
+        with m.If(ended.any()):
+            m.d.sync += [self.frames.valid.eq(1), self.frames.payload.outputs.eq(ended), self.frames.payload.timestep.eq(lowest)]
+        with m.Elif(self.frames.ready):
+            m.d.sync += self.frames.valid.eq(0)
 
     def _accumulate(self, m, place, operation, flit, when, treated):
         """Readout memory: one accumulator per neuron (or class) with a readout."""

@@ -11,7 +11,7 @@ from .config_port import ConfigPort, config_layout
 from .core import Core
 from .host_port import HostPort, event_port_layout, rejected_layout
 from .readback import Readback, readback_layout
-from .readout import OutputPort, readout_port_layout, spike_port_layout
+from .readout import OutputPort, frame_layout, readout_port_layout, spike_port_layout
 from .sequencer import control_layout
 from .tile import counters_layout, trace_layout
 
@@ -32,11 +32,15 @@ class Chip(wiring.Component):
         The plan.
     image : :class:`~spikeloom.spec.image.MemoryImage`
         Initial contents of the memories.
+    framed : bool
+        There is a stream that says when the timesteps of outputs end.
 
     Members
     -------
     events, control : streams from the host. config : the same, if ``chip.writable``.
     spikes, readouts : streams to the host. readback : the same, if ``chip.exports``: what was asked for on ``config``.
+    frames : stream to the host, if ``framed``: timesteps of outputs that ended, see :class:`~spikeloom.hdl.readout.OutputPort`; the chip
+        waits until they are taken.
     status : ``start``, ``finish`` (first and last cycle of a phase), ``busy`` (a timestep or a command is under way), ``errors``
         (:func:`errors_layout`, until reset), ``rejected`` (:func:`~spikeloom.hdl.host_port.rejected_layout`).
     answer : ``valid``, ``index``, ``confidence`` of the last READ (:mod:`~spikeloom.hdl.answer`), if a population has readouts.
@@ -44,8 +48,8 @@ class Chip(wiring.Component):
     counters_0, ... : per tile, if ``chip.counters``.
     """
 
-    def __init__(self, chip: ChipSpec, image: MemoryImage):
-        self._chip, self._image = chip, image
+    def __init__(self, chip: ChipSpec, image: MemoryImage, *, framed: bool = False):
+        self._chip, self._image, self._framed = chip, image, framed
         tiles = range(len(chip.tiles))
         status = wiring.Signature({"start": Out(1), "finish": Out(1), "busy": Out(1), "errors": Out(errors_layout()),
                                    "rejected": Out(rejected_layout())})
@@ -54,6 +58,7 @@ class Chip(wiring.Component):
             **({"config": In(stream.Signature(config_layout(chip)))} if chip.writable else {}),
             **({"readback": Out(stream.Signature(readback_layout()))} if chip.exports else {}),
             "spikes": Out(stream.Signature(spike_port_layout(chip))), "readouts": Out(stream.Signature(readout_port_layout(chip))),
+            **({"frames": Out(stream.Signature(frame_layout(chip)))} if framed else {}),
             "status": Out(status),
             **({"answer": Out(wiring.Signature({name: Out(width) for name, width in answer_fields(chip).items()}))} if answer_fields(chip) else {}),
             **{f"trace_{k}": Out(wiring.Signature(trace_layout(chip.tiles[k]))) for k in tiles},
@@ -65,13 +70,15 @@ class Chip(wiring.Component):
         chip = self._chip
         m.submodules.core = core = Core(chip, self._image)
         m.submodules.host = host = HostPort(chip.inputs, chip.flit)
-        m.submodules.output = output = OutputPort(chip)
+        m.submodules.output = output = OutputPort(chip, framed=self._framed)
         connect(m, flipped(self.events), host.events)
         connect(m, flipped(self.control), core.control)
         connect(m, host.flits, core.i)
         connect(m, core.o, output.flits)
         connect(m, output.spikes, flipped(self.spikes))
         connect(m, output.readouts, flipped(self.readouts))
+        if self._framed:
+            connect(m, output.frames, flipped(self.frames))
         if answer_fields(chip):
             m.submodules.answer = answer = Answer(chip)
             m.d.comb += [answer.taken.eq(output.readouts.valid & output.readouts.ready), answer.word.eq(output.readouts.payload),

@@ -131,7 +131,8 @@ def energy(network: Network, clips: Clips | Source, *, constants: str = "65nm", 
 
 
 def compile(network: Network, folder: Source, *, board: str = "generic", lanes: int | None = None, tiles: int | None = None,
-            fabric: str = "auto", storage: str = "auto", bitstream: bool = False, progress: OnProgress | None = None) -> BuildResult:
+            fabric: str = "auto", storage: str = "auto", bitstream: bool = False, wrapper: str | None = None, export: bool = False,
+            counters: bool = False, progress: OnProgress | None = None) -> BuildResult:
     """Generates the chip of a network into a folder, and with ``bitstream`` takes it through the board's tools.
 
     Parameters
@@ -143,11 +144,14 @@ def compile(network: Network, folder: Source, *, board: str = "generic", lanes: 
     storage : ``"auto"`` stores each projection dense or sparse, by what takes fewer bits; ``"dense"`` all dense; ``"as-given"`` as the network
         says. The project's network is the one that is stored so; it computes the same. Dense weights can be replaced by any others later, over the
         configuration port; sparse ones by those of a network with as many synapses per axon and lane.
+    wrapper : ``"axi"`` also writes the chip behind AXI4-Lite and AXI4-Stream, with its C header and register map, into the folder ``axi``.
+    export : neuron states can be read back over the configuration port.
+    counters : the tiles count what they do (events, synaptic operations, updates, spikes).
     """
     from .flow import build
 
-    return build(network, Path(folder), board=board, lanes=lanes, tiles=tiles, fabric=fabric, storage=storage, bitstream=bitstream,
-                 progress=progress)
+    return build(network, Path(folder), board=board, lanes=lanes, tiles=tiles, fabric=fabric, storage=storage, bitstream=bitstream, wrapper=wrapper,
+                 export=export, counters=counters, progress=progress)
 
 
 def cosim(folder: Source, clips: Clips | Source, *, limit: int | None = None, engine: str = "icarus",

@@ -8,7 +8,12 @@ of 40 mel bands. :func:`apply_front_end` scales ``q`` to the payloads that one n
 
     payload = min(max(q - offset, 0) >> shift, max)
 
-so that silence gives payload 0, which is no event and costs no cycle. Ref: the features of the speech command files
+so that silence gives payload 0, which is no event and costs no cycle. With ``"centred": true`` (and no offset) the payloads are signed, around the
+mean of each band over the clip, which takes off what microphone and room add:
+
+    mean = floor(sum of q over the frames / 50 + 1/2)      payload = clip(round_shift(q - mean, shift), -max, max)
+
+Ref: the features of the speech command files
 (../shared/data/README.md); mel scale of HTK, 2595 log10(1 + f / 700).
 """
 
@@ -23,6 +28,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..spec.arithmetic import Rounding, round_shift
 from ..spec.clips import Clips
 from ..spec.errors import FileFormatError, NetworkError
 
@@ -85,7 +91,8 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
     return np.clip(np.round(STEPS_PER_OCTAVE * octaves), 0, 255).astype(np.uint8)
 
 
-def _parameters(front_end: Mapping) -> tuple[int, int, int]:
+def _parameters(front_end: Mapping) -> dict[str, int]:
+    """The integers of a front end, checked: offset (None where the features are centred), shift and max."""
     kind = front_end.get("kind") if isinstance(front_end, Mapping) else None
     if kind != "log_mel":
         raise NetworkError(f"The network's audio front end is {kind!r}, and this scaling is that of 'log_mel'. Change the 'kind' of "
@@ -93,13 +100,16 @@ def _parameters(front_end: Mapping) -> tuple[int, int, int]:
     for key, fixed in (("sample_rate_hz", SAMPLE_RATE), ("frames", FRAMES), ("bands", BANDS)):
         if front_end.get(key, fixed) != fixed:
             raise NetworkError(f"The network's audio front end has {key} {front_end[key]!r}; log_mel has {fixed}.")
-    values = []
-    for key, low, high in (("offset", 0, 255), ("shift", 0, 7), ("max", 1, 255)):
+    centred = front_end.get("centred", False)
+    if not isinstance(centred, bool) or (centred and "offset" in front_end):
+        raise NetworkError("The network's audio front end is 'centred' (true or false) or has an 'offset', not both.")
+    values = {}
+    for key, low, high in ((() if centred else (("offset", 0, 255),)) + (("shift", 0, 7), ("max", 1, 255))):
         value = front_end.get(key)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise NetworkError(f"The network's audio front end needs an integer {key!r} of {low} to {high}, not {value!r}.")
-        values.append(value)
-    return values[0], values[1], values[2]
+        values[key] = value
+    return values
 
 
 def is_raw_log_mel(x: np.ndarray, front_end: Mapping | None) -> bool:
@@ -116,8 +126,13 @@ def apply_front_end(q: np.ndarray, front_end: Mapping) -> np.ndarray:
 
     Raises NetworkError for a front end that is unknown or has a parameter missing or out of range.
     """
-    offset, shift, largest = _parameters(front_end)
-    return np.minimum(np.maximum(np.asarray(q, dtype=np.int16) - offset, 0) >> shift, largest).astype(np.int16)
+    p = _parameters(front_end)
+    q = np.asarray(q, dtype=np.int16)
+    if "offset" in p:
+        return np.minimum(np.maximum(q - p["offset"], 0) >> p["shift"], p["max"]).astype(np.int16)
+    frames = q.shape[-2]
+    mean = (2 * q.sum(axis=-2, keepdims=True, dtype=np.int32) + frames) // (2 * frames)
+    return np.clip(round_shift(q - mean, p["shift"], Rounding.NEAREST), -p["max"], p["max"]).astype(np.int16)
 
 
 def resample(samples: np.ndarray, rate: int, to: int = SAMPLE_RATE) -> np.ndarray:

@@ -7,9 +7,11 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from ..boards import catalogue
 from ..boards.board import Board
+from ..gen.axi_files import write_axi
 from ..gen.budget import check_fits
 from ..gen.check import check_chip
 from ..gen.emit import emit, manifest
@@ -31,6 +33,7 @@ from .results import BuildResult, CosimResult
 __all__ = ["build", "compare", "plan_digest", "read_project", "verilog_changed"]
 
 OnProgress = Callable[[int, int], None]
+WRAPPERS = (None, "axi")
 
 # The clips that a project carries, where the user names none: enough to see every mechanism at work, seconds to simulate.
 _CARRIED_CLIPS, _CARRIED_STEPS = 2, 12
@@ -42,17 +45,19 @@ def plan_digest(chip: ChipSpec) -> str:
 
 
 def build(network: Network, folder: Path, *, board: str, lanes: int | None, tiles: int | None, fabric: str, storage: str, bitstream: bool,
-          progress: OnProgress | None = None) -> BuildResult:
+          wrapper: str | None = None, export: bool = False, counters: bool = False, progress: OnProgress | None = None) -> BuildResult:
     """See :func:`spikeloom.software.api.compile`."""
     target = catalogue.find(board)
     if bitstream and target.platform is None:
         raise ToolError(f"Bitstream for {target.name}: there is no flow to a bitstream for this board; leave --bitstream out, or name another board")
+    if wrapper not in WRAPPERS:
+        raise ToolError(f"No wrapper {wrapper!r}; there is {', '.join(w for w in WRAPPERS if w)}")
     total = 6 if bitstream else 4
     step = _steps(progress, total)
-    options = {"lanes": lanes, "tiles": tiles, "fabric": fabric}
+    options: dict[str, Any] = {"lanes": lanes, "tiles": tiles, "fabric": fabric, "export": export, "counters": counters}
     # From here on the network is the one that is stored so: that is what the project holds, and is compared with.
     network, choices = choose_storage(network, lanes=lanes, tiles=tiles, storage=storage)
-    chip = plan(network, lanes=lanes, tiles=tiles, fabric=fabric, writable=True, counters=False)
+    chip = plan(network, **options, writable=True)
     image = pack(chip, network)
     check_chip(chip, image, network)
     if target.budget:
@@ -61,6 +66,8 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     described = emit(folder, chip, network, image)
     described.update({"plan": options, "plan_digest": plan_digest(chip), "board": target.name})
     (folder / "manifest.json").write_text(json.dumps(described, indent=1) + "\n")
+    if wrapper == "axi":
+        write_axi(folder / "axi", chip, image)
     step()
     scenario = build_scenario(chip, network, random_clips(network, n_clips=_CARRIED_CLIPS, n_steps=_CARRIED_STEPS))
     write_testbench(folder / "cosim", scenario)
@@ -124,19 +131,21 @@ def read_project(folder: Path) -> tuple[ChipSpec, Network, dict]:
         raise FileFormatError(f"{folder} is not a generated project: it has no manifest.json; make one with spikeloom build")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        options = {name: found["plan"][name] for name in ("lanes", "tiles", "fabric")}
+        options = {name: found["plan"][name] for name in ("lanes", "tiles", "fabric", "export", "counters")}
         sums, name, expected = dict(found["sha256"]), str(found["name"]), found["plan_digest"]
         if not all(options[k] is None or (type(options[k]) is int and options[k] > 0) for k in ("lanes", "tiles")):
             raise ValueError("lanes and tiles must be positive integers or null")
         if options["fabric"] not in ("auto", "star", "mesh"):
             raise ValueError("fabric must be auto, star or mesh")
+        if not all(type(options[k]) is bool for k in ("export", "counters")):
+            raise ValueError("export and counters must be true or false")
     except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
         raise FileFormatError(f"{path} is damaged ({type(error).__name__}: {error}); build the project again") from None
     for file in ("network.npz", "image.npz"):
         if not (folder / file).is_file() or hashlib.sha256((folder / file).read_bytes()).hexdigest() != sums.get(file):
             raise FileFormatError(f"{folder / file} is missing, or not the one that this project was built with; build it again")
     network = load_network(folder / "network.npz")
-    chip = plan(network, **options, writable=True, counters=False, name=name)
+    chip = plan(network, **options, writable=True, name=name)
     if plan_digest(chip) != expected or any(found.get(key) != value for key, value in json.loads(json.dumps(manifest(chip, network))).items()):
         raise FileFormatError(f"{folder} was planned by another version of SpikeLoom, or its manifest was changed; build the project again")
     return chip, network, found

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from spikeloom.software.features import centre, read_wav
-from spikeloom.software.train.voices import speak
+from spikeloom.software.train.small.voices import speak
 from spikeloom.spec.errors import SpikeLoomError
 
 # word: voice, words per minute, pitch

@@ -1,65 +1,123 @@
-"""The whole way from data to a scored integer network."""
+"""A recipe, one TOML file: everything that decides what a bundled network is. Checked and frozen."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
-import torch
+from ...spec.errors import FileFormatError, NetworkError
+from ...spec.neuron import Model, Readout
+from .fit import FitConfig
+from .surrogate import Surrogate
+from .words import Augment
 
-from ...sim.golden import SimulationReport, simulate
-from ...spec.clips import Clips
-from ...spec.network import Network
-from ..features import apply_front_end
-from .config import TrainConfig
-from .data import Split, load_split, load_training_set
-from .export import to_network
-from .kws import score, train
-
-__all__ = ["integer_score", "make_network"]
+__all__ = ["AnnConfig", "DataConfig", "NetConfig", "QuantizeConfig", "Recipe", "load_recipe"]
 
 
-def integer_score(network: Network, split: Split) -> SimulationReport:
-    """A split through the golden model, with the network's own front end."""
-    payloads = apply_front_end(split.x, network.metadata["front_end"])
-    return simulate(network, Clips.from_dense(payloads, split.y, split.words), threads=1)
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """``set`` is the folder of the recordings within the data folder; what the card says of them."""
+
+    set: str
+    description: str
+    licence: str
 
 
-def make_network(config: TrainConfig, data: Path, progress: Callable[[str], None]) -> Network:
-    """Train and return the integer network, with its accuracy and activity in its metadata.
+@dataclass(frozen=True, kw_only=True)
+class NetConfig:
+    """Shape of a spiking network; arguments of :class:`~.spiking_net.SpikingNet`."""
 
-    Raises FileFormatError (data) or ToolError (soundfile, espeak-ng).
+    model: Model
+    sizes: list[int]
+    readout: Readout
+    input_scale: float
+    dropout: float
+    surrogate: Surrogate
+    layer: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnConfig:
+    """Networks without spikes, of other seeds, whose mean answer the spiking one learns from; count 0 for none.
+
+    ``start``: another recipe, whose teachers these start from (all but their readout, where the classes are others); with 0 epochs they are those.
     """
-    torch.set_num_threads(1)
-    splits = {name: load_split(data, name) for name in ("val", "test")}
-    progress("reading the recordings, making the synthetic voices")
-    training_set = load_training_set(data, config)
-    progress(f"{len(training_set.y)} training clips, each at {len(config.augment.speeds)} speeds")
-    model = train(config, training_set, splits["val"], progress)
-    network = to_network(model, config, training_set.words, {"front_end": config.front_end})
-    accuracy: dict[str, float] = {}
-    activity: dict[str, float] = {}
-    for name, split in splits.items():
-        for kind, quantized in (("float", False), ("quantization-aware", True)):
-            value = score(model, split, config.front_end, quantized)[0]
-            progress(f"{name}: {kind} {value:.2%}")
-            if not quantized:
-                accuracy[f"{name}_float"] = round(value, 4)
-        report = integer_score(network, split)
-        progress(f"{name}: integer {report.accuracy:.2%} of {report.clips} clips, events per clip {report.spikes_per_population}, "
-                 f"{report.sops / report.clips:.0f} SOP per clip, saturations {report.saturations}")
-        accuracy[f"{name}_integer"] = round(report.accuracy or 0.0, 4)
-        if name == "test":
-            activity = {f"{population}_events_per_step": round(events / config.front_end["frames"], 2)
-                        for population, events in report.spikes_per_population.items()}
-            activity["sops_per_second"] = round(report.sops / report.clips)
-    metadata = {
-        "front_end": config.front_end,
-        "training_data": "Google Speech Commands v0.02 (its test set, split again by speaker, 134 speakers), and espeak-ng voices",
-        "training_data_licence": "CC BY 4.0, Pete Warden / Google, arXiv:1804.03209",
-        "accuracy": accuracy,
-        "activity": activity,
-        "step_ms": 20,
-    }
-    return replace(network, metadata=metadata)
+
+    count: int
+    kind: str
+    sizes: list[int]
+    dropout: float
+    training: FitConfig
+    start: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizeConfig:
+    """Formats, as arguments of :func:`spikeloom.gen.quantize.quantize`; ``clips`` of the training set calibrate it."""
+
+    weight_bits: int
+    clips: int
+    options: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One network: data, front end, float training, teachers, quantization, fine tuning of the integers.
+
+    ``start``: a bundled network of the same layers to start from. ``errors``: a fault (:meth:`spikeloom.sim.faults.Fault.parse`) of the weights in
+    the fine tuning, drawn anew for every batch.
+    """
+
+    name: str
+    seed: int
+    front_end: dict
+    data: DataConfig
+    network: NetConfig
+    training: FitConfig
+    teachers: AnnConfig
+    augment: Augment
+    quantize: QuantizeConfig
+    fine_tuning: FitConfig
+    start: str = ""
+    errors: str = ""
+
+
+_SECTIONS: dict[str, Any] = {"data": DataConfig, "network": NetConfig, "training": FitConfig, "teachers": AnnConfig, "augment": Augment,
+                             "quantize": QuantizeConfig, "fine_tuning": FitConfig, "surrogate": Surrogate}
+
+
+def _section(kind: Any, table: Mapping, where: str) -> Any:
+    """``table`` as a dataclass; entries of its sections, and of enums, become what they are."""
+    known = {f.name: f for f in fields(kind)}
+    needed = {name for name, f in known.items() if f.default is MISSING and f.default_factory is MISSING}
+    wrong = sorted((set(table) - set(known)) | (needed - set(table)))
+    if wrong:
+        raise FileFormatError(f"{where}: {', '.join(wrong)} missing or unknown; it takes {', '.join(known)}.")
+    values = {}
+    for name, value in table.items():
+        inner = FitConfig if (kind, name) == (AnnConfig, "training") else _SECTIONS.get(name)
+        enum = {"model": Model, "readout": Readout}.get(name)
+        try:
+            if isinstance(value, dict) and inner is not None:
+                value = _section(inner, value, f"{where}, [{name}]")
+            elif enum is not None:
+                value = enum(value)
+        except ValueError:
+            raise FileFormatError(f"{where}: {name} is {', '.join(e.value for e in enum or ())}, not {value!r}.") from None
+        values[name] = value
+    try:
+        return kind(**values)
+    except (NetworkError, TypeError) as error:
+        raise FileFormatError(f"{where}: {error}") from None
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe; raises FileFormatError if the file is missing, is not TOML, or lacks or adds an entry."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise FileFormatError(f"{path} is not a readable recipe: {error}.") from None
+    return _section(Recipe, table, str(path))

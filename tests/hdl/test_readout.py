@@ -9,7 +9,8 @@ import pytest
 from spikeloom.hdl import readout as readout_module
 from spikeloom.hdl.readout import OutputPort, spike_port_layout
 
-from .harness import put, simulate
+from .harness import monitor, put, simulate
+from .mutant import mutant
 from .output_port import ALL, ONE, accumulate, event, flits_of, make, run, spikes_of, strobe
 
 
@@ -166,3 +167,47 @@ def test_the_check_refutes_a_lost_event(name):
     sent = [lost, *[event(chip, 1, neuron, 1) for neuron in range(3)]]
     assert run(chip, sent)[1] == accumulate(chip, sent)
     assert run(chip, sent[1:])[1] != accumulate(chip, sent)
+
+
+@pytest.mark.parametrize("stall", [0, 1, 7])
+def test_frames_come_behind_their_timestep_s_spikes_and_none_is_missed(stall):
+    """Timesteps of random events; the sequencer's part is to finish only while the port is not busy, and to change ``active``."""
+    rng, chip = random.Random(stall), make("count", "sum", "none", tiles=6)
+    dut, spikes, frames, expected = OutputPort(chip, framed=True), [], [], []
+
+    async def bench(ctx):
+        await clear(ctx, dut)
+        counts = [0, 0, 0]
+        for _ in range(40):
+            active = rng.randrange(2)  # all outputs are on level 1
+            ctx.set(dut.active, active)
+            sent = flits_of(chip, rng, rng.randrange(4) * active)
+            for flit, _ in sent:
+                await put(ctx, dut.flits, flit)
+            expected.extend(("spike", number, neuron, counts[number]) for _, (number, neuron, _) in sent if number != 1)
+            while ctx.get(dut.busy):
+                await ctx.tick()
+            await strobe(ctx, dut.finish)
+            if active:
+                expected.append(("frame", 0b101, counts[0]))
+                counts = [count + 1 for count in counts]
+        while ctx.get(dut.busy):
+            await ctx.tick()
+
+    async def take(ctx):  # whoever listens to both takes a frame that is offered before spikes, and here leaves it for a while
+        while True:
+            for ready in (0,) * stall + (1,):
+                ctx.set(dut.frames.ready, ready)
+                ctx.set(dut.spikes.ready, not ctx.get(dut.frames.valid))
+                await ctx.tick()
+
+    simulate(dut, bench, background=[take, monitor(dut.spikes, spikes), monitor(dut.frames, frames)])
+    got = [(cycle, 0, ("spike", int(p.population), int(p.neuron), int(p.timestep))) for cycle, p in spikes]
+    got += [(cycle, 1, ("frame", int(p.outputs), int(p.timestep))) for cycle, p in frames]
+    assert [what for *_, what in sorted(got)] == expected and len(frames) > 10
+
+
+def test_a_port_that_does_not_wait_for_frames_is_found(monkeypatch):
+    monkeypatch.setitem(globals(), "OutputPort", mutant(readout_module, "OutputPort", "(self.frames.valid if self._framed else 0)", "0"))
+    with pytest.raises(AssertionError):
+        test_frames_come_behind_their_timestep_s_spikes_and_none_is_missed(7)

@@ -221,8 +221,9 @@ def test_build_hands_on_its_options_and_writes_the_folder(replace, tmp_path, cap
     recorder = replace("compile", compile)
     out = tmp_path / "new" / "out"
     assert main(["build", "net.npz", "--board", "ulx3s_85f", "--lanes", "16", "--tiles", "2", "--fabric", "star", "--storage", "dense", "--bitstream",
-                 "-o", str(out), "--json"]) == 0
-    assert recorder.options == {"board": "ulx3s_85f", "lanes": 16, "tiles": 2, "fabric": "star", "storage": "dense", "bitstream": True}
+                 "--wrapper", "axi", "--export-state", "--counters", "-o", str(out), "--json"]) == 0
+    assert recorder.options == {"board": "ulx3s_85f", "lanes": 16, "tiles": 2, "fabric": "star", "storage": "dense", "bitstream": True,
+                                "wrapper": "axi", "export": True, "counters": True}
     assert json.loads(capsys.readouterr().out) == {"tiles": 2, "lanes": 16, "weight_bits_total": 4096, "luts": None, "ffs": None,
                                                    "brams": None, "dsps": None, "fmax_mhz": None}
     assert (out / "manifest.json").is_file()

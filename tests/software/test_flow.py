@@ -13,7 +13,7 @@ from spikeloom.software import flow
 from spikeloom.software.chip_picture import chip_picture
 from spikeloom.spec.arithmetic import Decay
 from spikeloom.spec.clips import Clips
-from spikeloom.spec.errors import CapacityError, FileFormatError, MismatchError, SpikeLoomError
+from spikeloom.spec.errors import CapacityError, FileFormatError, MismatchError, SpikeLoomError, ToolError
 from spikeloom.spec.network import Kind, Model, Network, Population, Projection, Readout, Reset
 
 
@@ -107,6 +107,18 @@ def test_a_project_reads_back_as_it_was_planned(project):
     assert chip == plan(network(), lanes=4, writable=True) and read.digest == network().digest and manifest["board"] == "ulx3s_85f"
 
 
+def test_a_project_with_wrapper_states_and_counters_reads_back_as_such(tmp_path):
+    spikeloom.compile(network(), tmp_path, lanes=4, wrapper="axi", export=True, counters=True)
+    assert {p.name for p in (tmp_path / "axi").iterdir()} == {"chip_axi.v", "chip_axi.h", "chip_axi.md"}
+    chip, *_ = flow.read_project(tmp_path)
+    assert chip == plan(network(), lanes=4, writable=True, export=True, counters=True)
+
+
+def test_a_wrapper_that_is_none_is_refused(tmp_path):
+    with pytest.raises(ToolError, match="No wrapper 'wishbone'; there is axi"):
+        spikeloom.compile(network(), tmp_path, wrapper="wishbone")
+
+
 def _copy(project, tmp_path):
     for path in project[0].iterdir():
         if path.is_file():
@@ -128,6 +140,7 @@ def _edit(folder, old, new):
     (lambda d: (d / "image.npz").write_bytes((d / "image.npz").read_bytes()[:300]), "not the one that this project was built with"),
     (lambda d: _edit(d, '"period": 1', '"period": 2'), "its manifest was changed"),
     (lambda d: _edit(d, '"lanes": 4,\n  "tiles": null', '"lanes": "abc",\n  "tiles": null'), "is damaged"),
+    (lambda d: _edit(d, '"export": false', '"export": 1'), "is damaged"),
     (lambda d: (d / "manifest.json").write_text((d / "manifest.json").read_text().replace('4,\n  "tiles": null', '8,\n  "tiles": null')),
      "was planned by another version"),
 ])

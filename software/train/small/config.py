@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from ...spec.errors import FileFormatError
+from ....spec.errors import FileFormatError
 
 __all__ = ["AugmentConfig", "NetworkConfig", "TrainConfig", "TrainingConfig", "VoiceConfig", "load_config"]
 

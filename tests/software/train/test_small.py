@@ -13,12 +13,12 @@ torch = pytest.importorskip("torch", reason="training needs the extra train")
 
 from spikeloom.sim import golden  # noqa: E402
 from spikeloom.software.train import __main__ as command  # noqa: E402
-from spikeloom.software.train.config import TrainConfig, VoiceConfig, load_config  # noqa: E402
-from spikeloom.software.train.data import Split, TrainingSet  # noqa: E402
-from spikeloom.software.train.export import to_network  # noqa: E402
-from spikeloom.software.train.kws import score, train  # noqa: E402
-from spikeloom.software.train.layer import DAMPING, RecurrentLIF  # noqa: E402
-from spikeloom.software.train.voices import speak, spoken_clips  # noqa: E402
+from spikeloom.software.train.small.config import TrainConfig, VoiceConfig, load_config  # noqa: E402
+from spikeloom.software.train.small.data import Split, TrainingSet  # noqa: E402
+from spikeloom.software.train.small.export import to_network  # noqa: E402
+from spikeloom.software.train.small.kws import score, train  # noqa: E402
+from spikeloom.software.train.small.layer import DAMPING, RecurrentLIF  # noqa: E402
+from spikeloom.software.train.small.voices import speak, spoken_clips  # noqa: E402
 from spikeloom.spec.errors import FileFormatError, ToolError  # noqa: E402
 
 WORDS = ("_silence_", "_unknown_", "low", "high")

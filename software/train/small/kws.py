@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from ..features import apply_front_end
+from ...features import apply_front_end
 from .config import TrainConfig
 from .data import Split, TrainingSet
 from .model import KeywordNet

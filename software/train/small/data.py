@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...spec.errors import FileFormatError, ToolError
-from ..features import BANDS, FRAMES, apply_front_end, centre, log_mel
+from ....spec.errors import FileFormatError, ToolError
+from ...features import BANDS, FRAMES, apply_front_end, centre, log_mel
 from .config import AugmentConfig, TrainConfig
 from .voices import spoken_clips
 

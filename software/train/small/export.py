@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ...spec.arithmetic import Decay
-from ...spec.network import Model, Network, Population, Projection, Readout, Reset
+from ....spec.arithmetic import Decay
+from ....spec.network import Model, Network, Population, Projection, Readout, Reset
 from .config import TrainConfig
 from .model import COUNT_SCALE, KeywordNet
 

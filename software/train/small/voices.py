@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...spec.errors import ToolError
-from ..features import read_wav
+from ....spec.errors import ToolError
+from ...features import read_wav
 from .config import VoiceConfig
 
 __all__ = ["speak", "spoken_clips"]

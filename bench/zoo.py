@@ -1,0 +1,64 @@
+"""Every bundled network: the golden model against its Verilog on the compiled engine, on clips of its test split; prints a Markdown table.
+
+    python bench/zoo.py [--data DIR] [--limit N] [--only NAME]
+
+Builds each network for the generic board, runs N test clips (spread evenly over the split, so that all speakers are heard) through the Verilog,
+and compares every readout and cycle. Exits with 1 if anything differs, or if the accuracies are not the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from spikeloom import cosim, load, simulate
+from spikeloom.software.api import compile as build
+from spikeloom.software.features import apply_front_end
+from spikeloom.spec.clips import Clips
+from spikeloom.spec.network import Network
+
+ROOT = Path(__file__).resolve().parents[1]
+SETS = {"kws-small": "gsc", "kws-spikgru": "asc", "kws-lif": "asc", "kws-lif-4bit": "gsc", "kws-spikgru-12": "gsc"}
+
+
+def some_clips(network: Network, path: Path, limit: int) -> Clips:
+    """``limit`` clips of a split, evenly spread, as the network takes them."""
+    with np.load(path) as data:
+        rows = np.linspace(0, len(data["y"]) - 1, limit).astype(int)
+        x = apply_front_end(data["x"][rows], network.metadata["front_end"])
+        return Clips.from_dense(x, data["y"][rows].astype(np.int64), tuple(str(w) for w in data["labels"]))
+
+
+def main() -> int:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
+    parser.add_argument("--limit", type=int, default=100, help="clips of each network (default: 100)")
+    parser.add_argument("--only", choices=tuple(SETS), action="append", help="may be given more than once")
+    args = parser.parse_args()
+    if not args.data.is_dir():
+        print(f"needs the recordings in {args.data}, which is not there", file=sys.stderr)
+        return 2
+    print("| network | clips | accuracy, golden model | accuracy, Verilog | states compared | wrong | cycles predicted | measured |")
+    print("|---|---|---|---|---|---|---|---|")
+    equal = True
+    for name in args.only or SETS:
+        network = load(ROOT / "models" / f"{name}.npz")
+        clips = some_clips(network, args.data / SETS[name] / "test_logmel40x50.npz", args.limit)
+        golden = simulate(network, clips)
+        with tempfile.TemporaryDirectory(prefix="spikeloom-zoo-") as folder:
+            build(network, folder, board="generic")
+            r = cosim(folder, clips, engine="compiled")
+        equal &= r.equal and r.accuracy == golden.accuracy
+        print(f"| {name} | {r.clips} | {golden.accuracy:.2%} | {r.accuracy:.2%} | {r.states_compared:,} | {r.states_wrong} | {r.cycles_predicted:,} "
+              f"| {r.cycles_measured:,} |", flush=True)
+    print("\nequal" if equal else "\nDIFFERENT")
+    return 0 if equal else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""A recurrent spiking population over all timesteps, as one autograd function.
+
+The loops, forward and backward, are written by hand: each timestep then costs one matrix product, the gradient of the recurrent weights one in
+all, and the forward loop can be that of the integer contract (:mod:`.exact`) while the gradient stays that of the float equations: the
+straight-through estimator, in one place.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+
+from .surrogate import Surrogate
+
+__all__ = ["Dynamics", "Trace", "run_loop"]
+
+Trace = dict[str, torch.Tensor]  # states ``[T, B, H]``, float32, in thresholds: v, s, and i, z, a where the model has them
+
+
+class Dynamics(ABC):
+    """Equations of a model, in units of the threshold; reset by subtraction, through which no gradient goes.
+
+    T timesteps, B clips, H neurons, P ports: ``drive`` ``[T, B, P * H]`` is what comes from outside the population with the bias, port after port
+    (i, then z), ``u`` ``[P * H, H]`` the recurrent weights of delay 1, or None. ``constants`` are ``[H]`` each, in the order of ``names``.
+    """
+
+    names: tuple[str, ...] = ()
+    n_ports = 1
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What a float population is told beside the constants."""
+        return {}
+
+    def __init__(self, surrogate: Surrogate) -> None:
+        self.surrogate = surrogate
+
+    @abstractmethod
+    def run(self, drive: torch.Tensor, u: torch.Tensor | None, *constants: torch.Tensor) -> Trace:
+        """The states of every timestep."""
+
+    @abstractmethod
+    def gradients(self, trace: Trace, out: torch.Tensor, u: torch.Tensor | None, *constants: torch.Tensor) -> tuple[torch.Tensor, list]:
+        """Gradient of the drive, and of each constant (or None), from ``out``, that of the spikes."""
+
+
+class _Loop(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, dynamics: Dynamics, drive: torch.Tensor, u: torch.Tensor | None, *constants: torch.Tensor) -> torch.Tensor:
+        trace = dynamics.run(drive, u, *constants)
+        ctx.dynamics, ctx.names, ctx.has_u = dynamics, tuple(trace), u is not None
+        ctx.save_for_backward(*trace.values(), *(() if u is None else (u,)), *constants)
+        return trace["s"]
+
+    @staticmethod
+    def backward(ctx, *grads: torch.Tensor):
+        saved = list(ctx.saved_tensors)
+        trace = {name: saved.pop(0) for name in ctx.names}
+        u = saved.pop(0) if ctx.has_u else None
+        g_drive, g_constants = ctx.dynamics.gradients(trace, grads[0], u, *saved)
+        g_u = None
+        if u is not None:
+            g_u = g_drive[1:].reshape(-1, g_drive.shape[2]).T @ trace["s"][:-1].reshape(-1, trace["s"].shape[2])
+        return None, g_drive, g_u, *g_constants
+
+
+def run_loop(dynamics: Dynamics, drive: torch.Tensor, u: torch.Tensor | None, *constants: torch.Tensor) -> torch.Tensor:
+    """Spikes ``[T, B, H], float32`` of a population; differentiable in ``drive``, ``u`` and ``constants``."""
+    return _Loop.apply(dynamics, drive, u, *constants)

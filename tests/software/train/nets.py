@@ -1,0 +1,40 @@
+"""Small networks and payloads that the training tests share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs the extra train: make venv-train")
+
+from spikeloom.gen.float_network import FloatNetwork  # noqa: E402
+from spikeloom.gen.quantize import quantize  # noqa: E402
+from spikeloom.software.train.spiking_net import SpikingNet  # noqa: E402
+from spikeloom.spec.clips import Clips  # noqa: E402
+from spikeloom.spec.network import Model, Network, Readout  # noqa: E402
+
+MODELS = (Model.LIF, Model.CUBALIF, Model.SPIKGRU, Model.ALIF)
+
+
+def payloads(n_clips: int = 10, n_steps: int = 25, channels: int = 9, seed: int = 0) -> np.ndarray:
+    """Signed payloads, half of them 0, ``[N, T, C], int16``."""
+    rng = np.random.default_rng(seed)
+    x = rng.integers(-20, 21, (n_clips, n_steps, channels))
+    return np.where(rng.random(x.shape) < 0.5, 0, x).astype(np.int16)
+
+
+def small_net(model: Model, readout: Readout = Readout.SUM, seed: int = 0, **layer) -> SpikingNet:
+    """9 channels, layers of 14 and 11 neurons that do fire, 4 classes."""
+    torch.manual_seed(seed)
+    net = SpikingNet(9, [14, 11], 4, model, readout=readout, input_scale=0.25 if model is not Model.CUBALIF else 1.0, layer=layer)
+    with torch.no_grad():
+        for parameter in net.layers[1].parameters():
+            if parameter.ndim == 2:
+                parameter.mul_(3.0)
+    return net
+
+
+def quantized(net: SpikingNet, **options) -> tuple[FloatNetwork, Network]:
+    """Its float network, and that in integers."""
+    floats = net.to_float("small", (-31, 31), ("a", "b", "c", "d"))
+    return floats, quantize(floats, clips=Clips.from_dense(payloads(seed=1)), **options).network

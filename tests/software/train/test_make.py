@@ -1,0 +1,136 @@
+"""Recipes, recordings and their variation; a whole training on recordings that are made here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spikeloom.sim.golden import simulate
+from spikeloom.spec.archive import load_network
+from spikeloom.spec.errors import FileFormatError
+
+from .nets import torch
+
+from spikeloom.software.train import __main__ as command  # isort: skip
+from spikeloom.software.train.make import Maker, clips_of  # isort: skip
+from spikeloom.software.train.recipe import load_recipe  # isort: skip
+from spikeloom.software.train.words import Augment, load_words  # isort: skip
+
+NOTHING = Augment(shift=0, stretch=0, warp=0, gain=0, tilt=0, noise=0, masks=0, mask_bands=0, mask_frames=0)
+RECIPES = ("kws-spikgru", "kws-lif", "kws-lif-4bit", "kws-spikgru-12")
+
+
+def record(folder: Path, seed: int = 0) -> None:
+    """Three splits of three words: loud in the low, the middle or the high bands, at some time."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(seed)
+    for split, n in (("train", 60), ("val", 12), ("test", 12)):
+        y = np.arange(n) % 3
+        x = rng.integers(20, 60, (n, 50, 40))
+        for k, word in enumerate(y):
+            first = rng.integers(10, 25)
+            x[k, first:first + 15, 13 * word:13 * word + 13] += 100
+        np.savez(folder / f"{split}_logmel40x50.npz", x=x.astype(np.uint8), y=y.astype(np.uint8), labels=np.array(["low", "mid", "high"]),
+                 speaker=np.array([f"s{k % 2}" for k in range(n)]))
+
+
+SMALL = (("sizes = [256, 256]", "sizes = [12, 12]"), ("epochs = 50", "epochs = 8"), ("epochs = 40", "epochs = 3"), ("batch = 50", "batch = 12"),
+         ("batch = 100", "batch = 12"), ("epochs = 3\nbatch = 12", "epochs = 1\nbatch = 12"), ("clips = 300", "clips = 20"))
+
+
+@pytest.fixture
+def models(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of recipes: the bundled kws-spikgru made small, and one that starts from it."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    text = (root / "models" / "kws-spikgru.toml").read_text()
+    for old, new in SMALL:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "kws-spikgru.toml").write_text(text)
+    text = text.replace('name = "kws_spikgru"', 'name = "second"\nstart = "kws-spikgru"').replace("count = 2", 'count = 2\nstart = "kws-spikgru"')
+    (folder / "second.toml").write_text(text)
+    monkeypatch.setattr(command, "MODELS", folder)
+    return folder
+
+
+def test_a_training_from_end_to_end(models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record(tmp_path / "data" / "asc")
+    arguments = ["kws-spikgru", "--data", str(tmp_path / "data"), "--work", str(tmp_path / "work")]
+    assert command.main(arguments) == 0
+    text = capsys.readouterr().out
+    assert "teacher 2 of 2" in text and "quantized to 8 bits" in text and "test: integer" in text and "speakers: s0" in text
+    network = load_network(models / "kws-spikgru.npz")
+    recipe = load_recipe(models / "kws-spikgru.toml")
+    report = simulate(network, clips_of(load_words(tmp_path / "data" / "asc", "test"), recipe.front_end))
+    assert report.accuracy == pytest.approx(network.metadata["accuracy"]["test_integer"], abs=1e-4)
+    assert report.accuracy > 0.8  # three words that nobody could confuse
+    # From the checkpoints, the same bytes; and a second recipe starts from the first.
+    before = (models / "kws-spikgru.npz").read_bytes()
+    assert command.main(arguments) == 0
+    assert "going on from" in capsys.readouterr().out
+    assert (models / "kws-spikgru.npz").read_bytes() == before
+    assert command.main(["second", *arguments[1:], "-o", str(tmp_path / "second.npz")]) == 0
+    assert load_network(tmp_path / "second.npz").digest != network.digest
+
+
+def test_training_with_errors_of_the_weights(models: Path, tmp_path: Path) -> None:
+    record(tmp_path / "data" / "asc")
+    recipe = load_recipe(models / "kws-spikgru.toml")
+    recipe = replace(recipe, teachers=replace(recipe.teachers, count=0), quantize=replace(recipe.quantize, weight_bits=3))
+    lines: list[str] = []
+    networks = []
+    for errors in ("", "levels=8,sigma=0.5"):
+        maker = Maker(replace(recipe, errors=errors), tmp_path / "data" / "asc", None, lines.append)
+        networks.append(maker.make().network)
+    assert any((a.weights != b.weights).any() for a, b in zip(*(n.projections for n in networks), strict=True))
+
+
+def test_errors_are_told(models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["kws-spikgru", "--data", str(tmp_path / "nothing")]) == 2
+    assert "--data names the folder of the recordings" in capsys.readouterr().err
+    path = models / "kws-spikgru.toml"
+    text = path.read_text()
+    for old, new, said in (("seed = 1", "seeds = 1", "seed, seeds missing or unknown"), ('model = "spikgru"', 'model = "gru"', "model is input"),
+                           ("rate = 5e-3", "speed = 5e-3", "speed missing or unknown"),
+                           ('kind = "triangle"', 'kind = "box"', "surrogate gradient is"),
+                           ("seed = 1", "seed 1", "not a readable recipe")):
+        path.write_text(text.replace(old, new))
+        with pytest.raises(FileFormatError, match=said):
+            load_recipe(path)
+
+
+def test_bad_recordings_are_refused(tmp_path: Path) -> None:
+    good = {"x": np.zeros((3, 50, 40), np.uint8), "y": np.zeros(3, np.uint8), "labels": np.array(["a"]), "speaker": np.array(["s"] * 3)}
+    for change in ({"x": np.zeros((3, 49, 40), np.uint8)}, {"y": np.full(3, 4, np.uint8)}, {"speaker": np.array(["s"])},
+                   {"x": np.zeros((3, 50, 40))}):
+        np.savez(tmp_path / "val_logmel40x50.npz", **{**good, **change})
+        with pytest.raises(FileFormatError, match="val_logmel40x50.npz holds"):
+            load_words(tmp_path, "val")
+
+
+def test_variation() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (6, 50, 40)).astype(np.uint8)
+    one_band = replace(NOTHING, shift=4)
+    still = NOTHING.vary(x, np.random.default_rng(1))
+    assert still.dtype == np.uint8 and still.shape == x.shape
+    # With nothing else to do, bands still move up or down by less than one: every value lies between its neighbours.
+    low, high = np.minimum(x, np.minimum(np.roll(x, 1, 2), np.roll(x, -1, 2))), np.maximum(x, np.maximum(np.roll(x, 1, 2), np.roll(x, -1, 2)))
+    assert ((still >= low) & (still <= high))[:, :, 1:-1].all()
+    assert np.array_equal(one_band.vary(x, np.random.default_rng(2)), one_band.vary(x, np.random.default_rng(2)))
+    assert not np.array_equal(one_band.vary(x, np.random.default_rng(2)), one_band.vary(x, np.random.default_rng(3)))
+    loud = replace(NOTHING, noise=1.0).vary(np.zeros_like(x), np.random.default_rng(4))
+    assert loud.mean() > 15
+    masked = replace(NOTHING, masks=1, mask_bands=6, mask_frames=8).mask(np.ones((200, 50, 40)), np.random.default_rng(5))
+    assert set(np.unique(masked)) == {0.0, 1.0} and 0.05 < (masked == 0).mean() < 0.25
+
+
+def test_the_bundled_recipes_are_read(root: Path) -> None:
+    for name in RECIPES:
+        recipe = load_recipe(root / "models" / f"{name}.toml")
+        assert recipe.name == name.replace("-", "_")
+        assert isinstance(torch.tensor(recipe.network.sizes).sum().item(), int)
