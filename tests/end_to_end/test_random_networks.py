@@ -97,7 +97,7 @@ def test_the_counters_of_random_networks_are_those_of_the_golden_model(case):
     in_simulator(case, counters=True)
 
 
-@settings(**FAST, max_examples=25)
+@settings(**FAST, max_examples=12)
 @given(cases(max_size=12, max_populations=3, longest=6, convolutional=True))
 def test_random_convolutional_networks_equal_the_models_in_the_simulator(case):
     in_simulator(case, counters=True)
