@@ -1,0 +1,1 @@
+"""Asynchronous address events (AER) in and out: four-phase handshake, bundled data. docs/aer.md is their manual."""
