@@ -22,7 +22,9 @@ from spikeloom.spec.errors import CapacityError, FileFormatError, MismatchError,
 from spikeloom.spec.image import MemoryImage
 from spikeloom.spec.network import Kind, Model, Network, Population, Projection, Readout, Reset
 
-from .chip_bench import prove
+from .chip_bench import play, prove
+from .host_items import config_image
+from .test_memory_readback import read_all, words_of
 
 FIRST = Conv(shape=(2, 6, 5), out_channels=8, kernel=(3, 3), padding=(1, 1, 1, 1), stride=(2, 1))
 DEPTH = Conv(shape=(8, 3, 5), out_channels=8, kernel=(2, 2), groups=8, padding=(0, 1, 1, 0))
@@ -179,6 +181,15 @@ def test_lanes_that_do_not_divide_the_channels_are_refused_or_fewer_are_taken():
         plan(network, lanes=[6, 4, 5])
     with pytest.raises(CapacityError, match=r"22 tiles are asked for, and the network has 21 neurons, those of a map counted as one per channel"):
         plan(network, tiles=22)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_every_word_of_a_chip_with_convolutions_can_be_written_and_read_back(sparse):
+    network = layers(sparse=sparse)
+    chip = plan(network, lanes=4, readable=True)
+    image = pack(chip, network)
+    (seen,) = play(chip, image, [*config_image(chip, image), *read_all(chip)], max_cycles=60_000)
+    assert seen.words == words_of(chip, image) and len(seen.words) > 300
 
 
 @pytest.mark.parametrize("owner, name, old, new", [
