@@ -31,12 +31,12 @@ venv:
 	@$(MAKE) --no-print-directory $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt tools/setup.sh
-	@sh tools/setup.sh python "$(VENV)" "cosim,flow,data,nir,dev"
+	@sh tools/setup.sh python "$(VENV)" "cosim,flow,host,data,nir,dev"
 	@touch $(STAMP)
 
 # On an ordinary PyPI, PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu gives torch without CUDA.
 venv-train: venv
-	@sh tools/setup.sh python "$(VENV)" "cosim,flow,data,nir,dev,train"
+	@sh tools/setup.sh python "$(VENV)" "cosim,flow,host,data,nir,dev,train"
 
 demo: venv
 	sh examples/demo.sh

@@ -23,17 +23,17 @@ from spikeloom.software.train.__main__ import maker_of
 from spikeloom.spec.archive import load_network, save_network
 
 ROOT = Path(__file__).resolve().parents[1]
-SIGMAS = (0.3, 0.45, 0.6)  # of the distance of two levels: 10, 27 and 40 % of the reads are wrong
+SIGMAS = (0.6, 0.8, 1.0)  # of the distance of two levels: 40, 53 and 62 % of the reads are wrong
 
 
 def main() -> int:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--batch", type=int, default=50)
-    parser.add_argument("--dynamic", type=int, default=100, metavar="N",
-                        help="clips with dynamic errors, which cost fifty times as much (default: 100)")
+    parser.add_argument("--dynamic", type=int, default=60, metavar="N",
+                        help="clips with dynamic errors, which cost fifty times as much (default: 60)")
     args = parser.parse_args()
     if not args.data.is_dir():
         print(f"needs the recordings in {args.data}, which is not there", file=sys.stderr)

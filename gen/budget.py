@@ -127,7 +127,9 @@ def estimate(chip: ChipSpec, block_bits: int = 18432) -> dict[str, int]:
     if chip.writable:
         widest = max(max(t.lanes * t.weight_bits, t.update_lanes * (t.theta_bits + t.bias_bits), t.update_lanes * t.state_bits) for t in chip.tiles)
         luts, ffs = luts + widest + sum(t.update_lanes * t.state_bits for t in chip.tiles), ffs + widest + 30
-    if chip.exports:
+    if chip.reads:
+        read = [t.lanes * t.weight_bits + t.update_lanes * (t.theta_bits + t.bias_bits) if t.readable else 0 for t in chip.tiles]
+        luts = luts + sum(bits / 3 + 48 for bits in read if bits)  # fitted to nothing: a multiplexer of parts and a few addresses
         luts, ffs = luts + sum(t.update_lanes * t.state_bits / 3 + 16 for t in chip.tiles), ffs + 60
     total = {"luts": luts, "ffs": ffs, "brams": 0.0, "dsps": 0.0}
     for tile in chip.tiles:

@@ -97,7 +97,7 @@ def manifest(chip: ChipSpec, network: Network) -> dict:
                "readouts": readout_port_layout(chip)}
     if chip.writable:
         streams["config"] = config_layout(chip)
-    if chip.exports:
+    if chip.reads:
         streams["readback"] = readback_layout()
     return {
         "format": MANIFEST_FORMAT, "name": chip.name, "network": network.name, "network_digest": chip.network_digest, "top": "chip.v",

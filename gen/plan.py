@@ -93,7 +93,7 @@ def _parameters(populations: Sequence[Population], cuts: Sequence[slice], consta
 
 
 def _tile(network: Network, keys: Keys, timing: Schedule, part: TilePart, tile: int, writable: bool,
-          constants: bool | None, export: bool) -> TileSpec:
+          constants: bool | None, export: bool, readable: bool) -> TileSpec:
     populations = [network.population(s.population) for s in part.slices]
     cuts = [slice(s.first, s.first + s.size) for s in part.slices]
     # An LI neuron has no threshold.
@@ -126,7 +126,7 @@ def _tile(network: Network, keys: Keys, timing: Schedule, part: TilePart, tile: 
         theta_bits=bits_unsigned(max(int(t.max()) for t in held["theta"])),
         bias_bits=0 if low == high == 0 and not writable else bits_signed(low, high), constant_parameters=constants,
         parameters=_parameters(populations, cuts, constants), codebooks=formats.codebooks, shared=formats.shared,
-        keeps_v=export)
+        keeps_v=export, readable=readable)
 
 
 def _flit(network: Network, keys: Keys, tiles: Sequence[TileSpec]) -> FlitSpec:
@@ -159,7 +159,8 @@ def _outputs(network: Network, keys: Keys, timing: Schedule) -> tuple[OutputSpec
 
 def plan(network: Network, *, lanes: int | Sequence[int] | None = None, update_lanes: int | Sequence[int] | None = None,
          tiles: int | None = None, limits: TileLimits | None = None, fabric: str = "auto", writable: bool = True,
-         counters: bool = False, constant_parameters: bool | None = None, export: bool = False, name: str = "chip") -> ChipSpec:
+         counters: bool = False, constant_parameters: bool | None = None, export: bool = False, readable: bool = False,
+         name: str = "chip") -> ChipSpec:
     """Plan a chip for a network.
 
     Parameters
@@ -170,6 +171,7 @@ def plan(network: Network, *, lanes: int | Sequence[int] | None = None, update_l
     counters : tiles count what they do.
     constant_parameters : thresholds and biases are constants; default: where each group has one of each and nothing is writable.
     export : membrane potentials and currents are kept, and all neuron states can be read over the configuration port.
+    readable : every memory can be read over the configuration port, as a host that verifies what it wrote does.
     name : of the Verilog module.
 
     Raises
@@ -178,13 +180,14 @@ def plan(network: Network, *, lanes: int | Sequence[int] | None = None, update_l
     """
     if writable and constant_parameters:
         raise CapacityError("Thresholds and biases cannot be both constant and writable: ask for one of the two.")
-    if export and not writable:
-        raise CapacityError("States are read over the configuration port, which a chip that is not writable lacks: leave out one of the two options.")
+    if (export or readable) and not writable:
+        raise CapacityError("Memories are read over the configuration port, which a chip that is not writable lacks: leave out one "
+                            "of the two options.")
     parts: Partition = partition(network, lanes=lanes, update_lanes=update_lanes, tiles=tiles, limits=limits)
     timing = schedule(network)
     keys = assign_keys(network, parts)
     woven = route(keys, place(keys, len(parts.tiles), fabric))
-    specs = tuple(_tile(network, keys, timing, part, t, writable, constant_parameters, export) for t, part in enumerate(parts.tiles))
+    specs = tuple(_tile(network, keys, timing, part, t, writable, constant_parameters, export, readable) for t, part in enumerate(parts.tiles))
     number = {k.population: n for n, k in enumerate(keys.specs) if k.origin.kind == "host"}
     inputs = tuple(InputSpec(population=p.name, size=p.size, key=number.get(p.name), payload_min=p.payload_min,
                              payload_max=p.payload_max)

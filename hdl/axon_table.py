@@ -30,6 +30,7 @@ class AxonTable(wiring.Component):
     w_valid, w_list, w_slot, w_data : append port of the event queue.
     busy : a flit is held.
     t_valid, t_address, t_data : write port of the table (ignored where the table is fixed).
+    r_valid, r_address, r_data : of a readable tile: the word of the address, a cycle later; no flit may come.
     """
 
     def __init__(self, tile: TileSpec, flit: FlitSpec, n_keys: int, init=(), *, writable: bool):
@@ -41,6 +42,7 @@ class AxonTable(wiring.Component):
             "w_valid": Out(1), "w_list": Out(ceil_log2(len(tile.lists))), "w_slot": Out(ceil_log2(tile.slots)),
             "w_data": Out(event_layout(tile)),
             "t_valid": In(1), "t_address": In(range(max(self._depth, 1))), "t_data": In(axon_entry_layout(tile)),
+            **({"r_valid": In(1), "r_address": In(20), "r_data": Out(axon_entry_layout(tile))} if tile.readable else {}),
         })
 
     def elaborate(self, platform):
@@ -56,6 +58,10 @@ class AxonTable(wiring.Component):
             write, read = table.write_port(), table.read_port(domain="comb")
             m.d.comb += [write.addr.eq(self.t_address), write.data.eq(self.t_data), write.en.eq(self.t_valid), read.addr.eq(address),
                          entry.eq(read.data)]
+            if tile.readable:
+                with m.If(self.r_valid):
+                    m.d.comb += read.addr.eq(self.r_address)
+                m.d.sync += self.r_data.eq(read.data)
         else:
             # Only the keys that arrive here: with one of them the table is a constant.
             words = {key * self._per_key + k: self._init[key * self._per_key + k]

@@ -15,8 +15,8 @@ __all__ = ["ConfigPort", "config_layout", "memory_words", "readable_words"]
 
 
 def config_layout(chip: ChipSpec) -> data.StructLayout:
-    """{tile, memory, address, data, last}, and on a chip that exports its states {read}."""
-    return data.StructLayout({"tile": 8, "memory": 3, "address": 20, "data": 32, "last": 1, **({"read": 1} if chip.exports else {})})
+    """{tile, memory, address, data, last}, and on a chip with a readback port {read}."""
+    return data.StructLayout({"tile": 8, "memory": 3, "address": 20, "data": 32, "last": 1, **({"read": 1} if chip.reads else {})})
 
 
 def memory_words(chip: ChipSpec, index: int) -> dict[int, tuple[int, int]]:
@@ -36,8 +36,8 @@ def memory_words(chip: ChipSpec, index: int) -> dict[int, tuple[int, int]]:
 
 def readable_words(chip: ChipSpec, index: int) -> dict[int, tuple[int, int]]:
     """The same of those memories that can be read."""
-    kinds = {MemoryKind.STATE} if chip.tiles[index].keeps_v else set()
-    return {kind: size for kind, size in memory_words(chip, index).items() if kind in kinds}
+    tile, memories = chip.tiles[index], memory_words(chip, index)
+    return memories if tile.readable else {kind: size for kind, size in memories.items() if kind == MemoryKind.STATE and tile.keeps_v}
 
 
 class ConfigPort(wiring.Component):
@@ -48,7 +48,7 @@ class ConfigPort(wiring.Component):
     memories act at once, but the stored state holds bias and decay of the timestep before: RESET after changing parameters, or write the
     states, too.
 
-    On a chip that exports its states, a part with ``last`` and ``read`` asks for a word instead: one part, whose ``data`` means nothing.
+    On a chip with a readback port, a part with ``last`` and ``read`` asks for a word instead: one part, whose ``data`` means nothing.
     It takes the same cycles, and is handed to :class:`~spikeloom.hdl.readback.Readback`. A request for what does not exist, or cannot be read, raises
     ``error`` and is handed on as one without a tile, so that each request has its answer.
 
@@ -69,7 +69,7 @@ class ConfigPort(wiring.Component):
         super().__init__({
             "config": In(stream.Signature(config_layout(chip))), "quiet": In(1), "write": Out(len(chip.tiles)), "memory": Out(3),
             "address": Out(20), "word": Out(32 * self._parts), "error": Out(1),
-            **({"read": Out(len(chip.tiles)), "asked": Out(1), "busy": Out(1)} if chip.exports else {}),
+            **({"read": Out(len(chip.tiles)), "asked": Out(1), "busy": Out(1)} if chip.reads else {}),
         })
 
     def elaborate(self, platform):
@@ -77,7 +77,7 @@ class ConfigPort(wiring.Component):
         chip, item = self._chip, self.config.payload
         part, parts, checking, tile = Signal(range(self._parts + 1)), Signal(range(self._parts + 2)), Signal(), Signal(8)
         reading = Signal()  # what is being checked is a request
-        acting = self.write.any() | self.asked if chip.exports else self.write.any()
+        acting = self.write.any() | self.asked if chip.reads else self.write.any()
         m.d.comb += self.config.ready.eq(self.quiet & ~checking & ~acting)
         m.d.sync += checking.eq(0)
         with m.If(self.config.valid & self.config.ready):
@@ -87,10 +87,10 @@ class ConfigPort(wiring.Component):
             # ``part`` stops behind the widest word, so that a longer one counts as too long by one at least.
             m.d.sync += [self.memory.eq(item.memory), self.address.eq(item.address), tile.eq(item.tile), checking.eq(item.last),
                          part.eq(Mux(item.last, 0, Mux(part == self._parts, part, part + 1))), parts.eq(part + 1)]
-            if chip.exports:
+            if chip.reads:
                 m.d.sync += reading.eq(item.read)
         exists, readable = Signal(len(chip.tiles)), Signal(len(chip.tiles))
-        found = Mux(reading, readable, exists) if chip.exports else exists
+        found = Mux(reading, readable, exists) if chip.reads else exists
         for k in range(len(chip.tiles)):
             for kind, (depth, width) in memory_words(chip, k).items():
                 if width:
@@ -99,9 +99,9 @@ class ConfigPort(wiring.Component):
                         if kind in readable_words(chip, k):
                             m.d.comb += readable[k].eq(parts == 1)
         # A register between check and write: the memories are many, and far away.
-        writes = checking & ~reading if chip.exports else checking
+        writes = checking & ~reading if chip.reads else checking
         m.d.sync += self.write.eq(exists & writes.replicate(len(chip.tiles)))
-        if chip.exports:
+        if chip.reads:
             m.d.sync += [self.read.eq(readable & (checking & reading).replicate(len(chip.tiles))), self.asked.eq(checking & reading)]
             m.d.comb += self.busy.eq((checking & reading) | self.asked)
         with m.If(checking & ~found.any()):

@@ -33,7 +33,7 @@ class Core(wiring.Component):
     i, o : flits from and to the host. ``error``: a flit had no route.
     host_busy : something outside is under way: the phase goes on.
     w_tile, w_memory, w_address, w_data : memory writes, ``w_tile`` one bit per tile; where ``chip.writable``.
-    r_tile, r_part, r_data : reads at ``w_address``, where ``chip.exports``: part ``r_part`` of the word of the tile whose bit is set, 0 without one.
+    r_tile, r_part, r_data : reads at ``w_address``, where ``chip.reads``: part ``r_part`` of the word of the tile whose bit is set, 0 without one.
     trace_0, ...; counters_0, ... : see :class:`~spikeloom.hdl.tile.Tile`.
     """
 
@@ -42,7 +42,7 @@ class Core(wiring.Component):
         tiles = range(len(chip.tiles))
         widest = max(configuration_bits(t) for t in chip.tiles)
         writes = {"w_tile": In(len(chip.tiles)), "w_memory": In(3), "w_address": In(20), "w_data": In(widest)}
-        if chip.exports:
+        if chip.reads:
             writes |= {"r_tile": In(len(chip.tiles)), "r_part": In(range(most_parts(chip))), "r_data": Out(32)}
         super().__init__({
             "control": In(stream.Signature(control_layout())),
@@ -77,13 +77,13 @@ class Core(wiring.Component):
             if chip.writable:
                 m.d.comb += [tile.w_valid.eq(self.w_tile[k]), tile.w_memory.eq(self.w_memory), tile.w_address.eq(self.w_address),
                              tile.w_data.eq(self.w_data)]
-            if spec.keeps_v:
+            if spec.keeps_v or spec.readable:
                 m.d.comb += [tile.r_valid.eq(self.r_tile[k]), tile.r_part.eq(self.r_part)]
                 read.append(tile.r_data & self.r_tile[k].replicate(32))
             if chip.counters:
                 m.d.comb += getattr(self, f"counters_{k}").eq(tile.counters)
             busy.append(tile.busy)
-        if chip.exports:
+        if chip.reads:
             m.d.comb += self.r_data.eq(reduce(or_, read))
         m.d.comb += sequencer.idle.eq(~Cat(*busy).any())
         return m

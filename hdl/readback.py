@@ -26,10 +26,10 @@ class Readback(wiring.Component):
         asked, read --> part, tile  --> r_data --> register --> readback
                          (counter)       (tile)
 
-    A request in cycle c addresses the tile; its first part is fetched in c + 1 and offered from c + 2 on, and from then on one part per
-    cycle as long as the host takes them; an offer stays until it is taken. ``busy`` from c + 1 until the last part is fetched: that one may
-    wait in the register while the chip goes on. No request may come while it is busy. One without a tile (what was asked for does not exist)
-    is answered by one part of 0.
+    A request in cycle c addresses the tile; its first part is fetched in c + 1 (on a chip with readable tiles: c + 2) and offered in the cycle after,
+    and from then on one part per cycle as long as the host takes them; an offer stays until it is taken. ``busy`` from c + 1 until the last part is
+    fetched: that one may wait in the register while the chip goes on. No request may come while it is busy. One without a
+    tile (what was asked for does not exist) is answered by one part of 0.
 
     Members
     -------
@@ -51,6 +51,7 @@ class Readback(wiring.Component):
         m = Module()
         chip, out = self._chip, self.readback
         tile, last = Signal(len(chip.tiles)), Signal(init=1)
+        known = Signal(init=1)  # the first part is there
         m.d.comb += self.r_tile.eq(self.read | tile)
         for k in range(len(chip.tiles)):
             for kind, (_, width) in readable_words(chip, k).items():
@@ -58,7 +59,9 @@ class Readback(wiring.Component):
                     m.d.comb += last.eq(self.r_part == -(-width // 32) - 1)
         with m.If(out.ready):
             m.d.sync += out.valid.eq(0)
-        with m.If(self.busy & (out.ready | ~out.valid)):
+        if any(t.readable for t in chip.tiles):
+            m.d.sync += known.eq(self.busy & ~(last & known & (out.ready | ~out.valid)))
+        with m.If(self.busy & known & (out.ready | ~out.valid)):
             m.d.sync += [out.valid.eq(1), out.payload.data.eq(self.r_data), out.payload.last.eq(last), self.r_part.eq(self.r_part + 1)]
             with m.If(last):
                 m.d.sync += [self.busy.eq(0), tile.eq(0), self.r_part.eq(0)]

@@ -45,6 +45,7 @@ class Scatter(wiring.Component):
     row, sums, take : accumulators of a row, combinational; it is emptied at the end of the cycle.
     synapses : synapses of the word of this cycle, if ``worked``; ``multiplied``: its payload is another than -1 and 1. For counters.
     w_sparse, w_pointers, w_address, w_data : write ports of the two memories; nothing must be at work.
+    r_valid, r_address, r_sparse, r_pointer : of a readable tile: the words of the address, two cycles and one cycle later; nothing must be at work.
     """
 
     def __init__(self, tile: TileSpec, sparse=(), pointers=()):
@@ -57,6 +58,8 @@ class Scatter(wiring.Component):
             "row": In(range(rows)), "take": In(1), "sums": Out(data.ArrayLayout(signed(tile.accumulator_bits), tile.lanes)),
             "worked": Out(1), "multiplied": Out(1), "synapses": Out(range(tile.lanes + 1)),
             "w_sparse": In(1), "w_pointers": In(1), "w_address": In(20), "w_data": In(widest),
+            **({"r_valid": In(1), "r_address": In(20), "r_sparse": Out(sparse_word_layout(tile)), "r_pointer": Out(pointer_layout(tile))}
+               if tile.readable else {}),
         })
 
     def elaborate(self, platform):
@@ -71,10 +74,13 @@ class Scatter(wiring.Component):
         asked, known, late_list, payload = Signal(), Signal(), Signal.like(self.list), Signal(payload_bits)
         m.d.sync += [asked.eq(self.fetch), known.eq(asked), late_list.eq(self.list), payload.eq(self.event.payload)]
         base = Array(bases)[late_list] if any(bases) else 0
-        m.d.comb += [read.addr.eq(self.event.axon + base), read.en.eq(~self.w_pointers), write.addr.eq(self.w_address),
+        address = self.event.axon + base
+        m.d.comb += [read.addr.eq(Mux(self.r_valid, self.r_address, address) if tile.readable else address),
+                     read.en.eq(~self.w_pointers), write.addr.eq(self.w_address),
                      write.data.eq(self.w_data), write.en.eq(self.w_pointers)]
         m.submodules.waiting = waiting = fifo.SyncFIFO(width=layout.size + payload_bits, depth=_AHEAD)
         m.d.comb += [waiting.w_en.eq(known), waiting.w_data.eq(Cat(read.data, payload))]
+        pointed = read.data
         head = data.View(layout, waiting.r_data[:layout.size])
 
         # Words of the event at the head, one per cycle.
@@ -95,12 +101,18 @@ class Scatter(wiring.Component):
         m.submodules.words = words = memory.Memory(shape=unsigned(shape.size), depth=tile.sparse_depth, init=self._sparse,
                                                    attrs={"ram_style": "block"})
         write, read = words.write_port(), words.read_port()
-        m.d.comb += [read.addr.eq(head.first + word), read.en.eq(~self.w_sparse), write.addr.eq(self.w_address), write.data.eq(self.w_data),
+        if tile.readable:
+            m.d.comb += self.r_pointer.eq(pointed)
+        address = head.first + word
+        m.d.comb += [read.addr.eq(Mux(self.r_valid, self.r_address, address) if tile.readable else address),
+                     read.en.eq(~self.w_sparse), write.addr.eq(self.w_address), write.data.eq(self.w_data),
                      write.en.eq(self.w_sparse)]
         found, found_payload = Signal(), Signal(self.event.payload.shape())
         valid, factor, register = Signal(), Signal(self.event.payload.shape()), Signal(shape, reset_less=True)
         m.d.sync += [found.eq(waiting.r_rdy & (head.count != 0)), found_payload.eq(waiting.r_data[layout.size:]), valid.eq(found),
                      factor.eq(found_payload), register.as_value().eq(read.data)]
+        if tile.readable:
+            m.d.comb += self.r_sparse.eq(register)
         self._observe(m, valid, factor, register)
         terms = [register[lane].weight for lane in range(tile.lanes)]
         rows = [register[lane].row for lane in range(tile.lanes)]

@@ -42,6 +42,7 @@ class SynapseLanes(wiring.Component):
     sums, side_sums : P sums of payload * weight, exact.
     begins, row, took, before : where there are sparse synapses, see above; ``begins`` and ``row`` are those of the event.
     w_valid, w_address, w_data : write port of the weight memory; the walk must not run.
+    r_valid, r_address, r_data : of a readable tile: the word of the address, two cycles later; the walk must not run.
     """
 
     def __init__(self, tile: TileSpec, init=()):
@@ -53,6 +54,7 @@ class SynapseLanes(wiring.Component):
             "handing": Out(1), "handed": Out(1), "sums": Out(sums), "side_sums": Out(sums),
             **({"begins": In(1), "row": In(rows), "took": Out(1), "took_row": Out(rows), "before": In(sums)} if tile.has_sparse else {}),
             "w_valid": In(1), "w_address": In(range(max(tile.weight_depth, 1))), "w_data": In(weight_row_layout(tile)),
+            **({"r_valid": In(1), "r_address": In(20), "r_data": Out(weight_row_layout(tile))} if tile.readable else {}),
         })
 
     def elaborate(self, platform):
@@ -64,7 +66,8 @@ class SynapseLanes(wiring.Component):
         write, read = weights.write_port(), weights.read_port()
         # Never read and write at once: saves the logic that would define what such a read returns.
         m.d.comb += [write.addr.eq(self.w_address), write.data.eq(self.w_data), write.en.eq(self.w_valid),
-                     read.addr.eq(self.address), read.en.eq(~self.w_valid)]
+                     read.addr.eq(Mux(self.r_valid, self.r_address, self.address) if tile.readable else self.address),
+                     read.en.eq(~self.w_valid)]
         row = data.View(weight_row_layout(tile), read.data)
 
         valid, last, payload, number = Signal(), Signal(), Signal.like(self.event.payload), Signal.like(self.list)
@@ -72,6 +75,8 @@ class SynapseLanes(wiring.Component):
         # The block RAM's output has the cycle to itself: it is slow, and far from the lanes.
         register = Signal(weight_row_layout(tile), reset_less=True)
         factor, factor_valid, factor_last, factor_list = Signal.like(payload), Signal(), Signal(), Signal.like(self.list)
+        if tile.readable:
+            m.d.comb += self.r_data.eq(register)
         m.d.sync += [register.eq(row), factor.eq(payload), factor_valid.eq(valid), factor_last.eq(last), factor_list.eq(number)]
         terms = [self._weight(m, register[lane], factor_list, lane) for lane in range(tile.lanes)]
         valid, last, payload, number = factor_valid, factor_last, factor, factor_list

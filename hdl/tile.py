@@ -61,8 +61,8 @@ class Tile(wiring.Component):
     i, o : flits from and to the network.
     busy : work or flits are left.
     w_memory, w_valid, w_address, w_data : writes of the memories.
-    r_valid, r_part, r_data : where the tile keeps v: from the cycle after ``r_valid`` on, ``r_data`` is part ``r_part`` of 32 bits of the
-        state word at ``w_address``; only while nothing is busy.
+    r_valid, r_part, r_data : where the tile keeps v or is readable: from the cycle after ``r_valid`` on, ``r_data`` is part ``r_part`` of 32 bits
+        of the state word at ``w_address``; of a readable tile from the second one on, of the word of ``w_memory``. Only while nothing is busy.
     trace : v of every update. counters : see :func:`counters_layout`.
     """
 
@@ -74,8 +74,9 @@ class Tile(wiring.Component):
         self._encoder = Encoder(tile, flit)
         self._scatter: Scatter | None = Scatter(tile, image.sparse, image.pointers) if tile.has_sparse else None
         members = {"w_valid": In(1), "w_memory": In(3), "w_address": In(20), "w_data": In(configuration_bits(tile))} if writable else {}
-        if tile.keeps_v:
-            members |= {"r_valid": In(1), "r_part": In(range(-(-state_layout(tile).size // 32))), "r_data": Out(32)}
+        if tile.keeps_v or tile.readable:
+            widest = configuration_bits(tile) if tile.readable else state_layout(tile).size
+            members |= {"r_valid": In(1), "r_part": In(range(-(-widest // 32))), "r_data": Out(32)}
         self._writable = writable
         super().__init__({
             "start": In(1), "clear": In(1), "active": In(len(tile.groups)), "busy": Out(1),
@@ -201,15 +202,33 @@ class Tile(wiring.Component):
                 axons.t_valid.eq(self.w_valid & (self.w_memory == MemoryKind.AXONS)), axons.t_address.eq(self.w_address), axons.t_data.eq(data_in),
                 update.s_valid.eq(self.w_valid & (self.w_memory == MemoryKind.STATE)), update.s_address.eq(self.w_address), update.s_data.eq(data_in),
             ]
-        if tile.keeps_v:
+        if tile.keeps_v or tile.readable:
             # The register that follows the beats of a phase has nothing to do between two: the state memory needs no second address.
             with m.If(self.r_valid):
                 m.d.sync += index.eq(self.w_address)
-            word = update.state.as_value()
-            m.d.comb += self.r_data.eq(Array(word[part:part + 32] for part in range(0, len(word), 32))[self.r_part])
+            m.d.comb += self.r_data.eq(_part(update.state.as_value(), self.r_part))
+        if tile.readable:
+            self._read(m)
         if self._counters:
             self._count(m, walker, update)
         return m
+
+    def _read(self, m):
+        """Every memory by its own read port, whose address is the host's while it reads; behind the registers that follow the memories anyway."""
+        lanes, update, axons, scatter = self._lanes, self._update, self._axons, self._scatter
+        found = {MemoryKind.WEIGHTS: lanes.r_data.as_value(), MemoryKind.AXONS: axons.r_data.as_value(), MemoryKind.STATE: update.state.as_value()}
+        readers = [lanes, axons]
+        if not self._tile.constant_parameters:
+            found[MemoryKind.PARAMETERS] = update.r_data.as_value()
+            readers.append(update)
+        if scatter is not None:
+            found |= {MemoryKind.SPARSE: scatter.r_sparse.as_value(), MemoryKind.POINTERS: scatter.r_pointer.as_value()}
+            readers.append(scatter)
+        m.d.comb += [part.eq(value) for reader in readers for part, value in ((reader.r_valid, self.r_valid), (reader.r_address, self.w_address))]
+        with m.Switch(self.w_memory):
+            for memory, word in found.items():
+                with m.Case(memory):
+                    m.d.comb += self.r_data.eq(_part(word, self.r_part))
 
     def _connect_scatter(self, m, scatter: Scatter, clearing):
         """Sparse synapses: fed by the queue before a group's rows are walked, they leave each row something to begin with."""
@@ -268,3 +287,8 @@ class Tile(wiring.Component):
                     m.d.sync += counter.eq(0)
                 with m.Elif(Cat(when for when, _ in parts).any()):
                     m.d.sync += counter.eq(counter + amount)
+
+
+def _part(word, part):
+    """32 bits of a word; beyond its end the last ones again, which nobody asks for."""
+    return Array(word[low:low + 32] for low in range(0, max(len(word), 1), 32))[part]

@@ -38,7 +38,7 @@ class Chip(wiring.Component):
     Members
     -------
     events, control : streams from the host. config : the same, if ``chip.writable``.
-    spikes, readouts : streams to the host. readback : the same, if ``chip.exports``: what was asked for on ``config``.
+    spikes, readouts : streams to the host. readback : the same, if ``chip.reads``: what was asked for on ``config``.
     frames : stream to the host, if ``framed``: timesteps of outputs that ended, see :class:`~spikeloom.hdl.readout.OutputPort`; the chip
         waits until they are taken.
     status : ``start``, ``finish`` (first and last cycle of a phase), ``busy`` (a timestep or a command is under way), ``errors``
@@ -56,7 +56,7 @@ class Chip(wiring.Component):
         super().__init__({
             "events": In(stream.Signature(event_port_layout(chip.inputs))), "control": In(stream.Signature(control_layout())),
             **({"config": In(stream.Signature(config_layout(chip)))} if chip.writable else {}),
-            **({"readback": Out(stream.Signature(readback_layout()))} if chip.exports else {}),
+            **({"readback": Out(stream.Signature(readback_layout()))} if chip.reads else {}),
             "spikes": Out(stream.Signature(spike_port_layout(chip))), "readouts": Out(stream.Signature(readout_port_layout(chip))),
             **({"frames": Out(stream.Signature(frame_layout(chip)))} if framed else {}),
             "status": Out(status),
@@ -84,19 +84,23 @@ class Chip(wiring.Component):
             m.d.comb += [answer.taken.eq(output.readouts.valid & output.readouts.ready), answer.word.eq(output.readouts.payload),
                          answer.renew.eq(output.read | output.clear)]
             m.d.comb += [getattr(self.answer, name).eq(getattr(answer, name)) for name in answer_fields(chip)]
-        config_error, busy = 0, host.busy | output.busy
+        config_error, busy, window = 0, host.busy | output.busy, core.window
         if chip.writable:
             m.submodules.config = config = ConfigPort(chip)
             connect(m, flipped(self.config), config.config)
             m.d.comb += [config.quiet.eq(core.quiet), core.w_tile.eq(config.write), core.w_memory.eq(config.memory),
                          core.w_address.eq(config.address), core.w_data.eq(config.word)]
             config_error = config.error
-        if chip.exports:
+        if chip.reads:
             m.submodules.readback = readback = Readback(chip)
             connect(m, readback.readback, flipped(self.readback))
             m.d.comb += [readback.asked.eq(config.asked), readback.read.eq(config.read), readback.memory.eq(config.memory),
                          core.r_tile.eq(readback.r_tile), core.r_part.eq(readback.r_part), readback.r_data.eq(core.r_data)]
             busy = busy | config.busy | readback.busy
+        if any(tile.readable for tile in chip.tiles):
+            # Who reads an axon table holds its address: no event may be on its way there. One that is offered goes first.
+            window = core.window & ~config.busy & ~readback.busy
+            m.d.comb += config.quiet.eq(core.quiet & ~self.events.valid)
         for k in range(len(chip.tiles)):
             connect(m, flipped(getattr(self, f"trace_{k}")), getattr(core, f"trace_{k}"))
             if chip.counters:
@@ -104,7 +108,7 @@ class Chip(wiring.Component):
 
         clear, rejected = core.start & core.clear, host.rejected
         m.d.comb += [
-            host.window.eq(core.window), host.timestep.eq(core.timestep), host.clear.eq(clear),
+            host.window.eq(window), host.timestep.eq(core.timestep), host.clear.eq(clear),
             output.clear.eq(clear), output.finish.eq(core.finish), output.active.eq(core.active),
             output.read.eq(core.read), core.reading.eq(output.reading), core.host_busy.eq(busy),
             self.status.start.eq(core.start & ~core.clear), self.status.finish.eq(core.finish),

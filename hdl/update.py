@@ -52,7 +52,8 @@ class NeuronUpdate(wiring.Component):
     counts : U numbers of spikes, where a neuron may fire several times in a timestep.
     w_valid, w_address, w_data : write port of the parameter memory, where there is one.
     s_valid, s_address, s_data : write of a state word, if ``writable``: only while no beat is under way, and not in the cycle after ``busy``.
-    state : the state word at ``index``, in the same cycle, where the tile keeps v.
+    state : the state word at ``index``, in the same cycle, where the tile keeps v or is readable.
+    r_valid, r_address, r_data : of a readable tile: the parameter word of the address, two cycles later; no beat may be under way.
     """
 
     def __init__(self, tile: TileSpec, init=(), *, writable: bool = False):
@@ -68,7 +69,9 @@ class NeuronUpdate(wiring.Component):
             **({"counts": Out(data.ArrayLayout(unsigned(tile.count_bits), u))} if tile.count_bits else {}),
             "w_valid": In(1), "w_address": In(index), "w_data": In(parameter_layout(tile)),
             **({"s_valid": In(1), "s_address": In(index), "s_data": In(state_layout(tile))} if writable else {}),
-            **({"state": Out(state_layout(tile))} if tile.keeps_v else {}),
+            **({"state": Out(state_layout(tile))} if tile.keeps_v or tile.readable else {}),
+            **({"r_valid": In(1), "r_address": In(20), "r_data": Out(parameter_layout(tile))}
+               if tile.readable and not tile.constant_parameters else {}),
         })
 
     def elaborate(self, platform):
@@ -94,7 +97,7 @@ class NeuronUpdate(wiring.Component):
             m.d.comb += write.data.eq(stored)
             with m.If(self.s_valid):
                 m.d.comb += [write.en.eq(1), write.addr.eq(self.s_address), write.data.eq(self.s_data)]
-        if tile.keeps_v:
+        if tile.keeps_v or tile.readable:
             m.d.comb += self.state.eq(read.data)
         parameters = self._parameters(m, beats)
 
@@ -145,10 +148,13 @@ class NeuronUpdate(wiring.Component):
         m.submodules.parameters = parameters = memory.Memory(shape=unsigned(layout.size), depth=tile.n_updates, init=self._init)
         write, read = parameters.write_port(), parameters.read_port()
         m.d.comb += [write.addr.eq(self.w_address), write.data.eq(self.w_data), write.en.eq(self.w_valid),
-                     read.addr.eq(self.next_index), read.en.eq(~self.w_valid)]
+                     read.addr.eq(Mux(self.r_valid, self.r_address, self.next_index) if tile.readable else self.next_index),
+                     read.en.eq(~self.w_valid)]
         # Read in B - 1, one cycle ahead of the state, so that the memory's slow output has B to itself and a register behind.
         value = Signal(layout, name="parameters", reset_less=True)
         m.d.sync += value.eq(read.data)
+        if tile.readable:
+            m.d.comb += self.r_data.eq(value)
         return lambda lane: {f.name: value[lane][f.name] for f in tile.fields}
 
     def _existing(self, m, group, local):

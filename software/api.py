@@ -1,4 +1,5 @@
-"""The operations of SpikeLoom as functions: what ``spikeloom.load``, ``quantize``, ``compile``, ``simulate``, ``energy`` and ``cosim`` are.
+"""The operations of SpikeLoom as functions: what ``spikeloom.load``, ``quantize``, ``compile``, ``simulate``, ``energy``, ``cosim``, ``deploy`` and
+``run`` are.
 
 Each imports what it needs when it is called: reading a network needs no hardware library, quantizing an .npz needs no torch.
 Where a function takes clips it takes :class:`~spikeloom.spec.clips.Clips` or a path (.npz, .npy, .wav), and ``progress`` is
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from ..sim.faults import Fault
     from ..sim.golden import SimulationReport
     from .energy.report import EnergyReport
-    from .results import BuildResult, CosimResult
+    from .results import BuildResult, CosimResult, DeployResult, RunResult
 
-__all__ = ["boards", "compile", "cosim", "energy", "load", "quantize", "save", "simulate", "simulate_faults", "to_nir"]
+__all__ = ["boards", "compile", "cosim", "deploy", "energy", "load", "quantize", "run", "save", "simulate", "simulate_faults", "to_nir"]
 
 Source = str | os.PathLike[str]
 OnProgress = Callable[[int, int], None]
@@ -132,7 +133,7 @@ def energy(network: Network, clips: Clips | Source, *, constants: str = "65nm", 
 
 def compile(network: Network, folder: Source, *, board: str = "generic", lanes: int | None = None, tiles: int | None = None,
             fabric: str = "auto", storage: str = "auto", bitstream: bool = False, wrapper: str | None = None, export: bool = False,
-            counters: bool = False, progress: OnProgress | None = None) -> BuildResult:
+            counters: bool = False, link: int | None = None, clock_hz: int | None = None, progress: OnProgress | None = None) -> BuildResult:
     """Generates the chip of a network into a folder, and with ``bitstream`` takes it through the board's tools.
 
     Parameters
@@ -147,11 +148,13 @@ def compile(network: Network, folder: Source, *, board: str = "generic", lanes: 
     wrapper : ``"axi"`` also writes the chip behind AXI4-Lite and AXI4-Stream, with its C header and register map, into the folder ``axi``.
     export : neuron states can be read back over the configuration port.
     counters : the tiles count what they do (events, synaptic operations, updates, spikes).
+    link : baud rate of a host link: device.v is the chip behind a UART (docs/link.md), and its memories can be read back; None for none.
+    clock_hz : that the link's rate is made from; default: the board's oscillator, or 25 MHz.
     """
     from .flow import build
 
     return build(network, Path(folder), board=board, lanes=lanes, tiles=tiles, fabric=fabric, storage=storage, bitstream=bitstream, wrapper=wrapper,
-                 export=export, counters=counters, progress=progress)
+                 export=export, counters=counters, link=link, clock_hz=clock_hz, progress=progress)
 
 
 def cosim(folder: Source, clips: Clips | Source, *, limit: int | None = None, engine: str = "icarus",
@@ -164,6 +167,37 @@ def cosim(folder: Source, clips: Clips | Source, *, limit: int | None = None, en
 
     clips = clips if isinstance(clips, Clips) else Path(clips)
     return compare(Path(folder), clips, limit=limit, engine=engine, progress=progress)
+
+
+def deploy(folder: Source, network: Network | None = None, *, device: str, baud: int | None = None, record: Source | None = None) -> DeployResult:
+    """Loads a network onto a device that runs the image of a folder of :func:`compile`, and verifies it.
+
+    Parameters
+    ----------
+    folder : that was compiled with ``link``.
+    network : another network of the same shape; None is the folder's own.
+    device : ``"sim:DIR"``, ``"replay:FILE"``, or a serial port.
+    baud : of a serial port; default 1,000,000.
+    record : a file that all traffic is written to.
+
+    Raises DeviceError where the device does not answer or runs another image, CapacityError where the network does not fit, MismatchError where a
+    memory does not hold what was written.
+    """
+    from .deployment import deploy as to_device
+
+    return to_device(Path(folder), network, device, baud=baud, record=None if record is None else Path(record))
+
+
+def run(network: Network, clips: Clips | Source, *, device: str, limit: int | None = None, baud: int | None = None, record: Source | None = None,
+        progress: OnProgress | None = None) -> RunResult:
+    """Loads a network onto a device, if it does not hold it already, and plays clips on it.
+
+    ``device``, ``baud`` and ``record`` are as of :func:`deploy`; the first ``limit`` clips are played (all, if None).
+    """
+    from .deployment import run as on_device
+
+    return on_device(network, device, _clips(clips, network, limit).take(limit), baud=baud, record=None if record is None else Path(record),
+                     progress=progress)
 
 
 def boards() -> Sequence[tuple[str, str]]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..boards import catalogue
 from ..boards.board import Board
@@ -23,12 +23,15 @@ from ..sim.stimulus import random_clips
 from ..sim.testbench import write_testbench
 from ..spec.chip import ChipSpec
 from ..spec.clips import Clips
-from ..spec.errors import FileFormatError, MismatchError, ToolError
+from ..spec.errors import CapacityError, FileFormatError, MismatchError, ToolError
 from ..spec.image import MemoryImage
 from ..spec.network import Network, Readout
 from .build_report import build_report
 from .chip_picture import chip_picture
 from .results import BuildResult, CosimResult
+
+if TYPE_CHECKING:
+    from ..hdl.link.timing import LinkTiming
 
 __all__ = ["build", "compare", "plan_digest", "read_project", "verilog_changed"]
 
@@ -37,6 +40,7 @@ WRAPPERS = (None, "axi")
 
 # The clips that a project carries, where the user names none: enough to see every mechanism at work, seconds to simulate.
 _CARRIED_CLIPS, _CARRIED_STEPS = 2, 12
+_GENERIC_MHZ = 25.0  # the clock of a host link where no board says another
 
 
 def plan_digest(chip: ChipSpec) -> str:
@@ -45,16 +49,19 @@ def plan_digest(chip: ChipSpec) -> str:
 
 
 def build(network: Network, folder: Path, *, board: str, lanes: int | None, tiles: int | None, fabric: str, storage: str, bitstream: bool,
-          wrapper: str | None = None, export: bool = False, counters: bool = False, progress: OnProgress | None = None) -> BuildResult:
+          wrapper: str | None = None, export: bool = False, counters: bool = False, link: int | None = None, clock_hz: int | None = None,
+          progress: OnProgress | None = None) -> BuildResult:
     """See :func:`spikeloom.software.api.compile`."""
     target = catalogue.find(board)
     if bitstream and target.platform is None:
         raise ToolError(f"Bitstream for {target.name}: there is no flow to a bitstream for this board; leave --bitstream out, or name another board")
     if wrapper not in WRAPPERS:
         raise ToolError(f"No wrapper {wrapper!r}; there is {', '.join(w for w in WRAPPERS if w)}")
+    timing = _link_timing(target, link, clock_hz)
     total = 6 if bitstream else 4
     step = _steps(progress, total)
-    options: dict[str, Any] = {"lanes": lanes, "tiles": tiles, "fabric": fabric, "export": export, "counters": counters}
+    options: dict[str, Any] = {"lanes": lanes, "tiles": tiles, "fabric": fabric, "export": export, "counters": counters,
+                               "readable": timing is not None}
     # From here on the network is the one that is stored so: that is what the project holds, and is compared with.
     network, choices = choose_storage(network, lanes=lanes, tiles=tiles, storage=storage)
     chip = plan(network, **options, writable=True)
@@ -65,6 +72,9 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     step()
     described = emit(folder, chip, network, image)
     described.update({"plan": options, "plan_digest": plan_digest(chip), "board": target.name})
+    if timing is not None:
+        described["link"] = _emit_device(folder, chip, image, timing, {**options, "storage": storage})
+        described["sha256"]["device.v"] = hashlib.sha256((folder / "device.v").read_bytes()).hexdigest()
     (folder / "manifest.json").write_text(json.dumps(described, indent=1) + "\n")
     if wrapper == "axi":
         write_axi(folder / "axi", chip, image)
@@ -86,6 +96,30 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     while step():
         pass
     return result
+
+
+def _link_timing(board: Board, baud: int | None, clock_hz: int | None) -> LinkTiming | None:
+    """Of the host link; None without one."""
+    if baud is None:
+        return None
+    from ..hdl.link.timing import LinkTiming
+
+    clock = clock_hz or round((board.clock_mhz or _GENERIC_MHZ) * 1e6)
+    try:
+        return LinkTiming(clock_hz=clock, baud=baud)
+    except ValueError as error:
+        raise CapacityError(f"Host link of {board.name}: {error}") from None
+
+
+def _emit_device(folder: Path, chip: ChipSpec, image: MemoryImage, timing: LinkTiming, options: dict) -> dict:
+    """Writes device.v; returns what the manifest says of it."""
+    from ..gen.emit_device import DEPTH, PLACES, device_name, device_verilog
+    from ..gen.identity import architecture_digest, identity
+
+    numbers = {"clock_hz": timing.clock_hz, "baud": timing.baud, "depth": DEPTH, "places": PLACES}
+    (folder / "device.v").write_text(device_verilog(chip, image, timing, identity(chip, options, numbers)))
+    return {"top": "device.v", "name": device_name(chip), "clocks_per_bit": timing.clocks_per_bit,
+            "architecture": architecture_digest(chip), **numbers}
 
 
 def _steps(progress: OnProgress | None, total: int) -> Callable[[], bool]:
@@ -131,14 +165,14 @@ def read_project(folder: Path) -> tuple[ChipSpec, Network, dict]:
         raise FileFormatError(f"{folder} is not a generated project: it has no manifest.json; make one with spikeloom build")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        options = {name: found["plan"][name] for name in ("lanes", "tiles", "fabric", "export", "counters")}
+        options = {name: found["plan"][name] for name in ("lanes", "tiles", "fabric", "export", "counters", "readable")}
         sums, name, expected = dict(found["sha256"]), str(found["name"]), found["plan_digest"]
         if not all(options[k] is None or (type(options[k]) is int and options[k] > 0) for k in ("lanes", "tiles")):
             raise ValueError("lanes and tiles must be positive integers or null")
         if options["fabric"] not in ("auto", "star", "mesh"):
             raise ValueError("fabric must be auto, star or mesh")
-        if not all(type(options[k]) is bool for k in ("export", "counters")):
-            raise ValueError("export and counters must be true or false")
+        if not all(type(options[k]) is bool for k in ("export", "counters", "readable")):
+            raise ValueError("export, counters and readable must be true or false")
     except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
         raise FileFormatError(f"{path} is damaged ({type(error).__name__}: {error}); build the project again") from None
     for file in ("network.npz", "image.npz"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["BuildResult", "CosimResult"]
+__all__ = ["BuildResult", "CosimResult", "DeployResult", "RunResult"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,3 +73,51 @@ class CosimResult:
         return (self.spikes_wrong == self.states_wrong == self.phases_wrong == self.clips_flagged == 0
                 and self.cycles_predicted == self.cycles_measured and not self.first_divergence
                 and self.clips > 0 and self.states_compared > 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeployResult:
+    """A network on a device.
+
+    Parameters
+    ----------
+    network, digest : name; digest of the network as it is stored.
+    memories, words : memories that hold it, and their words.
+    written : memories that did not hold it already.
+    verified : the device's own digests of all memories are right. False only where its memories cannot be read.
+    repeated : frames that had to be sent again.
+    seconds : on the device's clock; 0 of a replay.
+    """
+
+    network: str
+    digest: str
+    memories: int
+    words: int
+    written: int
+    verified: bool
+    repeated: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """Clips through a device.
+
+    Parameters
+    ----------
+    clips : clips that were run.
+    accuracy : share of the clips whose label is the device's answer, 0..1; None without labels.
+    answers : per clip its label, or else its number.
+    errors : events that the device refused, for whatever reason.
+    seconds : of the clips, without the loading of the network, on the device's clock; 0 of a replay.
+    repeated : frames that had to be sent again.
+    confidences : how far each answer's readout is ahead of the second; empty without readouts.
+    """
+
+    clips: int
+    accuracy: float | None
+    answers: tuple[str, ...]
+    errors: int
+    seconds: float
+    repeated: int
+    confidences: tuple[int, ...]

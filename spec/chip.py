@@ -160,8 +160,13 @@ class ChipSpec:
 
     @property
     def exports(self) -> bool:
-        """Whether neuron states can be read over the configuration port."""
+        """Whether membrane potentials can be read over the configuration port."""
         return any(tile.keeps_v for tile in self.tiles)
+
+    @property
+    def reads(self) -> bool:
+        """Whether anything can be read over the configuration port: states, or with ``readable`` tiles every memory."""
+        return any(tile.keeps_v or tile.readable for tile in self.tiles)
 
     @property
     def n_readouts(self) -> int:

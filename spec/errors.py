@@ -4,7 +4,7 @@ Every one derives from :class:`SpikeLoomError`; the command line prints its text
 A text says what is wrong, where (file, population, tile), what is needed against what is available, and what to change.
 """
 
-__all__ = ["CapacityError", "FileFormatError", "MismatchError", "NetworkError", "SpikeLoomError", "ToolError"]
+__all__ = ["CapacityError", "DeviceError", "FileFormatError", "MismatchError", "NetworkError", "SpikeLoomError", "ToolError"]
 
 
 class SpikeLoomError(Exception):
@@ -29,3 +29,7 @@ class ToolError(SpikeLoomError):
 
 class MismatchError(SpikeLoomError):
     """Two results that must be equal are not."""
+
+
+class DeviceError(SpikeLoomError):
+    """A device does not answer, is not what was expected, or refuses a request."""

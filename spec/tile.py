@@ -92,6 +92,7 @@ class TileSpec:
     codebooks : per list (see ``lists``) the weights that its indices stand for, empty where weights are stored; empty if that is so for all lists.
     shared : per list the list whose weights it reads, itself where it has its own; empty if that is so for all lists.
     keeps_v : the state memory also holds v and i of the last timestep, and can be read.
+    readable : every memory that can be written can be read.
     """
 
     lanes: int
@@ -110,6 +111,7 @@ class TileSpec:
     codebooks: tuple[tuple[int, ...], ...] = ()
     shared: tuple[int, ...] = ()
     keeps_v: bool = False
+    readable: bool = False
 
     def __post_init__(self) -> None:
         if self.lanes < 1 or self.update_lanes < 1 or self.update_lanes & (self.update_lanes - 1) or self.lanes % self.update_lanes:

@@ -52,7 +52,7 @@ def test_layers_hold(root: Path, tmp_path: Path) -> None:
 def test_layer_checker_refuses_a_forbidden_import(root: Path, tmp_path: Path) -> None:
     pytest.importorskip("importlinter", reason="import-linter is in the extra dev")
     broken = tmp_path / "broken"
-    for layer in LAYERS:
+    for layer in (*LAYERS, "software/host"):
         (broken / layer).mkdir(parents=True)
         (broken / layer / "__init__.py").touch()
     (broken / "__init__.py").touch()

@@ -99,7 +99,7 @@ def register_map(chip: ChipSpec) -> RegisterMap:
             raise CapacityError(f"AXI wrapper of chip {chip.name!r}: it has {many} {what}, and a word of an event stream tells "
                                 f"{MOST_POPULATIONS} apart; join populations, or use the chip without the wrapper.")
     digest = int(chip.network_digest[:16], 16)
-    features = {"writable": chip.writable, "exports": chip.exports, "counters": chip.counters, "readouts": chip.n_readouts > 0,
+    features = {"writable": chip.writable, "exports": chip.reads, "counters": chip.counters, "readouts": chip.n_readouts > 0,
                 "spikes": any(not o.values for o in chip.outputs)}
     registers = [
         Register(name="ID", address=0x00, access="R", value=0x53504B4C, text="\"SPKL\""),
@@ -136,7 +136,7 @@ def register_map(chip: ChipSpec) -> RegisterMap:
             Register(name="CONFIG_PART", address=0x4C, access="W", text="32 bits of the word, lowest first; refused while a part waits"),
             Register(name="CONFIG_LAST", address=0x50, access="W", text="its last 32 bits: the word is written when the chip is idle"),
         ]
-    if chip.exports:
+    if chip.reads:
         registers.append(Register(name="CONFIG_READ", address=0x54, access="W", text="asks for the word, which comes into READBACK; its data means "
                                   "nothing; refused while a part or a request waits"))
     return RegisterMap(registers=tuple(registers), windows=tuple(_windows(chip)))
@@ -170,7 +170,7 @@ def _windows(chip: ChipSpec) -> list[Window]:
         wide = readout_port_layout(chip)["value"].width > 32
         wanted.append(("READOUTS", chip.n_readouts * (1 + wide), "what READ gave, in the order of the outputs"
                        + (", each as two words, lower first" if wide else "") + "; signed"))
-    if chip.exports:
+    if chip.reads:
         wanted.append(("READBACK", most_parts(chip), "the word that CONFIG_READ asked for, lowest 32 bits first"))
     if chip.counters:
         wanted.append(("COUNTERS", len(COUNTERS) * sum(len(t.groups) for t in chip.tiles),

@@ -51,7 +51,7 @@ class Registers(wiring.Component):
             "command": Out(stream.Signature(control_layout())),
             **({"config": Out(stream.Signature(config_layout(chip)))} if chip.writable else {}),
             "readouts": In(stream.Signature(readout_port_layout(chip))),
-            **({"readback": In(stream.Signature(readback_layout()))} if chip.exports else {}),
+            **({"readback": In(stream.Signature(readback_layout()))} if chip.reads else {}),
             "busy": In(1), "stirred": In(1), "errors": In(errors_layout()), "rejected": In(rejected_layout()), "dropped": In(16), "irq": Out(1),
             **{f"answer_{name}": In(width) for name, width in answer_fields(chip).items()},
             **({f"counters_{k}": In(counters_layout(tile)) for k, tile in enumerate(chip.tiles)} if chip.counters else {}),
@@ -69,7 +69,7 @@ class Registers(wiring.Component):
             self._configure(m)
         if "READOUTS" in self._map.window:
             windows["READOUTS"] = self._keep_readouts(m)
-        if self._chip.exports:
+        if self._chip.reads:
             windows["READBACK"] = self._keep_readback(m)
         if self._chip.counters:
             windows["COUNTERS"] = self._count(m)
@@ -106,7 +106,7 @@ class Registers(wiring.Component):
         self._waiting["command"] = command.valid
 
     def _configure(self, m):
-        config, exports = self.config, self._chip.exports
+        config, exports = self.config, self._chip.reads
         reading = Signal()  # a word was asked for, and is not complete
         target, address = self._remember(m, "CONFIG_TARGET", 11), self._remember(m, "CONFIG_ADDRESS", 20)
         part, last = self._write(m, "CONFIG_PART", ~config.valid), self._write(m, "CONFIG_LAST", ~config.valid)

@@ -74,7 +74,7 @@ class AxiChip(wiring.Component):
         connect(m, chip.readouts, registers.readouts)
         if self._chip.writable:
             connect(m, registers.config, chip.config)
-        if self._chip.exports:
+        if self._chip.reads:
             connect(m, chip.readback, registers.readback)
         stirred = ~events.empty
         if self._sends:

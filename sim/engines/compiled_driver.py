@@ -11,13 +11,13 @@ import numpy as np
 
 from ..layout import ANSWER_PORTS, Layout
 
-__all__ = ["STAGES", "driver_source", "port_names"]
+__all__ = ["CLOCK", "PREAMBLE", "STAGES", "driver_source", "port_names", "top_of"]
 
 # What the testbench was doing, by the numbers that it reports when its watchdog ends a clip.
 STAGES = ("waiting for RESET to be taken", "waiting for the end of RESET", "offering an event", "offering STEP", "waiting for the next start",
           "offering READ", "waiting for the readouts")
 
-_PREAMBLE = """
+PREAMBLE = """
 template<size_t B> static inline const value<B> &now(const value<B> &x) { return x; }
 template<size_t B> static inline const value<B> &now(const wire<B> &x) { return x.curr; }
 // Whether a signal is a flip-flop, whose value is known before this clock's logic was evaluated.
@@ -45,9 +45,7 @@ template<size_t B> static inline void put(value<B> &x, uint64_t word) {
 template<size_t B> static inline bool any(const value<B> &x) { return !x.is_zero(); }
 """
 
-_PLAYER = """
-enum Stage { RESETTING, CLEARING, EVENTS, STEPPING, WAITING, READING, FINISHING };
-
+CLOCK = """
 struct Player {
     Top top;
     bool fresh = true;
@@ -65,6 +63,11 @@ struct Player {
     // Lets the logic settle without an edge.
     void settle() { put(top.p_clk, 0); top.step(); }
 };
+
+"""
+
+_PLAYER = """
+enum Stage { RESETTING, CLEARING, EVENTS, STEPPING, WAITING, READING, FINISHING };
 
 extern "C" void *chip_new() { return new Player(); }
 extern "C" void chip_delete(void *player) { delete static_cast<Player *>(player); }
@@ -204,6 +207,12 @@ def port_names(cxxrtl: str, top: str) -> dict[str, str]:
     return {_demangled(member): member for member in members}
 
 
+def top_of(cxxrtl: str, top: str) -> list[str]:
+    """What :data:`CLOCK` must know: the class of module ``top``, and whether one evaluation of its logic is enough."""
+    single = "bool converged = false" not in cxxrtl and "converged = false;" not in cxxrtl
+    return [f"using Top = cxxrtl_design::p_{_mangled(top)};", f"static constexpr bool ONE_PASS = {str(single).lower()};"]
+
+
 def driver_source(layout: Layout, cxxrtl: str) -> str:
     """The whole C++ file: CXXRTL's output and the testbench behind it. Raises ValueError naming a port that is missing."""
     ports = {name: member for name, member in port_names(cxxrtl, layout.name).items() if layout.carries(name)}
@@ -212,9 +221,8 @@ def driver_source(layout: Layout, cxxrtl: str) -> str:
                  *(f"trace_{k}__valid" for k in range(len(layout.traces)))):
         if name not in ports:
             raise ValueError(f"module {layout.name} has no port {name}")
-    single = "bool converged = false" not in cxxrtl and "converged = false;" not in cxxrtl
     constants = [
-        f"using Top = cxxrtl_design::p_{_mangled(layout.name)};", f"static constexpr bool ONE_PASS = {str(single).lower()};",
+        *top_of(cxxrtl, layout.name),
         f"static constexpr int64_t PERIOD = {layout.period}, N_STATES = {layout.n_states};",
         *(f"static constexpr uint64_t {name} = {layout.command_word(name, 1 if name == 'STEP' else 0)}u;" for name in ("STEP", "READ", "RESET")),
     ]
@@ -243,7 +251,7 @@ def driver_source(layout: Layout, cxxrtl: str) -> str:
             *((name.upper().replace("__", "_"), "0" if layout.answer is None else f"int64_t(bits(now(top.{ports[name]}), 0, 63))")
               for name in ANSWER_PORTS)):
         player = player.replace(f"@{mark}@", text)
-    return "\n".join([cxxrtl, *constants, _PREAMBLE, _TRACE, player])
+    return "\n".join([cxxrtl, *constants, PREAMBLE, CLOCK, _TRACE, player])
 
 
 def _fields(layout: Layout, ports: dict[str, str], stream: str, names: tuple[str, ...], first: int = 0) -> str:

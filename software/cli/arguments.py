@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-__all__ = ["add_json", "add_limit", "positive"]
+__all__ = ["add_device", "add_json", "add_limit", "positive"]
 
 
 def positive(text: str) -> int:
@@ -16,6 +17,14 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be an integer of at least 1, not {text!r}")
     return value
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Adds ``--device``, ``--baud`` and ``--record``."""
+    parser.add_argument("--device", metavar="DEVICE", required=True,
+                        help="a serial port (/dev/ttyUSB0), sim:DIR (the compiled Verilog of a build with --link), or replay:FILE (a recording)")
+    parser.add_argument("--baud", metavar="N", type=positive, help="rate of a serial port (default 1000000)")
+    parser.add_argument("--record", metavar="FILE", type=Path, help="write all traffic to a file, for replay:FILE")
 
 
 def add_limit(parser: argparse.ArgumentParser) -> None:

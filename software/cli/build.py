@@ -19,7 +19,7 @@ from .arguments import add_json, positive
 __all__ = ["add_arguments", "run"]
 
 # What is in a folder that `build` and `cosim` wrote; it is replaced as a whole.
-_OURS = {"chip.v", "chip.svg", "image.npz", "network.npz", "manifest.json", "report.md", "cosim", "board", "build", "axi"}
+_OURS = {"chip.v", "chip.svg", "device.v", "image.npz", "network.npz", "manifest.json", "report.md", "cosim", "board", "build", "axi"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wrapper", choices=("axi",), help="also write the chip behind AXI4-Lite and AXI4-Stream, with a C header (docs/axi.md)")
     parser.add_argument("--export-state", action="store_true", help="neuron states can be read back over the configuration port")
     parser.add_argument("--counters", action="store_true", help="tiles count events, synaptic operations, updates and spikes")
+    parser.add_argument("--link", metavar="BAUD", type=positive,
+                        help="also write device.v, the chip behind a host link (UART) of this rate; see deploy and run")
+    parser.add_argument("--clock", metavar="HZ", type=positive, help="clock of the link (default: the board's oscillator; generic: 25000000)")
     parser.add_argument("--bitstream", action="store_true", help="also synthesise, place and route")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="the folder to write")
     add_json(parser)
@@ -49,8 +52,8 @@ def run(args: argparse.Namespace) -> int:
     network = api.load(args.network)
     with replace_directory(args.output, marker="manifest.json") as folder, Progress("build", quiet=args.json) as progress:
         result = api.compile(network, folder, board=args.board, lanes=args.lanes, tiles=args.tiles, fabric=args.fabric, storage=args.storage,
-                             bitstream=args.bitstream, wrapper=args.wrapper, export=args.export_state, counters=args.counters,
-                             progress=progress.update)
+                             bitstream=args.bitstream, wrapper=args.wrapper, export=args.export_state, counters=args.counters, link=args.link,
+                             clock_hz=args.clock, progress=progress.update)
     if args.json:
         print(json_line(result, ("tiles", "lanes", "weight_bits_total", "luts", "ffs", "brams", "dsps", "fmax_mhz")))
         return 0

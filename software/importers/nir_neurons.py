@@ -9,7 +9,8 @@ NIR (Pedersen et al., "Neuromorphic intermediate representation", Nature Communi
 
 and leaves the step open. With d = dt / tau (``euler``: what Norse and snnTorch compute) or d = 1 - exp(-dt / tau) (``exponential``: exact for an
 input that is constant within a step), beta = 1 - d, a weight becomes w r d (times w_in d_syn with a current), v_leak a bias v_leak d. IF and I add
-r I per timestep, whatever dt is: so do Norse, snnTorch, Sinabs and spikingjelly.
+r I per timestep, whatever dt is: so do Norse, snnTorch and Sinabs. spikingjelly 2 writes r = 1 / dt, which is the equation to the letter: an r of 1000
+or more is taken as that, and adds r I dt.
 
 A reset to v_reset is one to 0 of u = v - v_reset, which obeys the same equation with v_leak - v_reset and v_threshold - v_reset. A bias of the
 contract enters i where there is one, so v_leak of a CubaLIF other than v_reset cannot be folded, and is refused.
@@ -31,6 +32,7 @@ __all__ = ["VALUES", "Neuron", "NirOptions", "neuron"]
 VALUES = ("LI", "CubaLI", "I")  # neurons that send a value
 _DEFAULTS = {"r": 1.0, "v_leak": 0.0, "v_reset": 0.0, "w_in": 1.0}
 _MODELS = {"LIF": Model.LIF, "CubaLIF": Model.CUBALIF, "IF": Model.IF, "Threshold": Model.LIF, "LI": Model.LI, "CubaLI": Model.CUBALI, "I": Model.LI}
+_PER_SECOND = 1000.0  # an r as large as that is per second: no timestep is longer than a few milliseconds
 _FIRING = {Model.LI: Model.LIF, Model.CUBALI: Model.CUBALIF}
 RESETS = {Reset.ZERO: "to v_reset, before the leak of the next step", Reset.NONE: "nothing",
           Reset.SUBTRACT_BEFORE_DECAY: "less v_threshold, before the leak of the next step",
@@ -192,7 +194,11 @@ def _integrator(node: _Node, model: Model, options: NirOptions, metadata: dict, 
     if shift.any():
         notes.add("v is stored less v_reset, which changes no spike", name)
     if kind in ("IF", "I"):
-        notes.add("adds r I in each timestep, whatever dt is, as simulators do", name)
+        if np.abs(r).max() >= _PER_SECOND:
+            r = r * step_of(flat, name, options, metadata, notes)
+            notes.add("adds r I dt in each timestep: its r is per second, as spikingjelly 2 writes it", name)
+        else:
+            notes.add("adds r I in each timestep, whatever dt is, as simulators do", name)
         return Neuron(model=model, size=node.size, gain=r, leak=np.zeros(node.size), v_init=_number(-shift))
     dt = step_of(flat, name, options, metadata, notes)
     if options.decay_form is None:

@@ -78,7 +78,7 @@ def play(chip: ChipSpec, image: MemoryImage, program: Sequence[Item], *, seed: i
         place, waiting, cycle, began, finished, started = 0, 0, 0, None, False, False
         reading: list[tuple[int, int, int]] = []
         resetting: bool | str = True  # power-up behaves as RESET; "taken" until the RESET itself begins
-        outputs = ("spikes", "readouts", "readback")[:2 + chip.exports]
+        outputs = ("spikes", "readouts", "readback")[:2 + chip.reads]
         offered: dict[str, int | None] = dict.fromkeys(outputs)
         ready = dict.fromkeys(outputs, True)
         word, offset = 0, 0
@@ -145,7 +145,7 @@ def play(chip: ChipSpec, image: MemoryImage, program: Sequence[Item], *, seed: i
                 if p.last:
                     run.readouts.append(reading)
                     reading, is_read = [], True
-            if chip.exports and ctx.get(dut.readback.valid) and ready["readback"]:
+            if chip.reads and ctx.get(dut.readback.valid) and ready["readback"]:
                 word, offset = word | ctx.get(dut.readback.payload.data) << offset, offset + 32
                 if ctx.get(dut.readback.payload.last):
                     run.words.append(word)
@@ -169,7 +169,7 @@ def play(chip: ChipSpec, image: MemoryImage, program: Sequence[Item], *, seed: i
                 if kind == "control" and what[0] is Command.RESET:
                     resetting = "taken"
                 place, fresh = place + 1, True
-            elif kind == "end" and not busy and not spike and not (chip.exports and ctx.get(dut.readback.valid)):
+            elif kind == "end" and not busy and not spike and not (chip.reads and ctx.get(dut.readback.valid)):
                 break
             assert cycle < max_cycles, f"no end after {max_cycles} cycles: at item {place} of {len(program)}, {program[place:place + 1]}"
             await ctx.tick()

@@ -112,7 +112,7 @@ def test_exported_states_hold_v_and_need_the_configuration_port() -> None:
     assert not plain.exports and exporting.exports
     assert [f.name for f in exporting.tiles[0].state_fields] == [*(f.name for f in plain.tiles[0].state_fields), "v"]
     assert exporting.tiles[0].state_bits == plain.tiles[0].state_bits + 16
-    with pytest.raises(CapacityError, match="States are read over the configuration port, which a chip that is not writable lacks"):
+    with pytest.raises(CapacityError, match="Memories are read over the configuration port, which a chip that is not writable lacks"):
         plan(network_of([[1]]), export=True, writable=False)
 
 

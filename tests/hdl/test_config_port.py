@@ -70,7 +70,7 @@ def run(chip, items, quiet=None):
                 assert taken[-1] == cycle - 2, "a word is written two cycles after its last part"
                 assert mask & (mask - 1) == 0
                 writes.append((mask.bit_length() - 1, ctx.get(dut.memory), ctx.get(dut.address), ctx.get(dut.word)))
-            if chip.exports:
+            if chip.reads:
                 asked, tiles, memory, address, busy = (ctx.get(s) for s in (dut.asked, dut.read, dut.memory, dut.address, dut.busy))
                 under_way = [items[k] for k, when in enumerate(taken) if 0 < cycle - when <= 2 and items[k]["last"] and items[k].get("read")]
                 assert busy == bool(under_way), "busy in the two cycles behind a request"
