@@ -86,6 +86,11 @@ def _tile(tile: TileSpec, chip: ChipSpec, block_bits: int) -> dict[str, int]:
     if chip.writable:
         layout = table_layout(tile, len(chip.keys))
         memories.append((0, _cells(layout.width, layout.depth)))
+    scattered = 0
+    if tile.has_sparse:  # pointers, sparse words, and in each lane an accumulator per row with an adder of its own
+        memories += [_registered(sum(tile.pointer_bits), tile.pointer_depth, block_bits), (0, p * _cells(tile.accumulator_bits, 1 << tile.row_bits))]
+        memories += [(_blocks(p * (tile.row_bits + tile.sparse_weight_bits), tile.sparse_depth, block_bits), 0)] * tile.has_words
+        scattered = p * (2 * tile.accumulator_bits + tile.row_bits * tile.has_words)
     for blocks, distributed in memories:
         brams, cells = brams + blocks, cells + distributed
 
@@ -95,7 +100,7 @@ def _tile(tile: TileSpec, chip: ChipSpec, block_bits: int) -> dict[str, int]:
     further = worked - tile.stored_bits + (3 * v_bits if any(g.update.has_gate for g in tile.groups) else 0)
     luts = (LUTS_PER_SUM_BIT * p * tile.accumulator_bits * (1 + tile.has_sides / 2) + p * tile.value_weight_bits + p * graded
             + LUTS_PER_STATE_BIT * u * (tile.stored_bits + v_bits * profiles + further)
-            + LUTS_PER_ADDRESS_BIT * address + LUTS_PER_TILE + DISTRIBUTED_LUTS * cells)
+            + LUTS_PER_ADDRESS_BIT * address + LUTS_PER_TILE + DISTRIBUTED_LUTS * cells + scattered)
     ffs = ((2 + tile.has_sides) * p * tile.accumulator_bits + p * 2 * graded
            + u * (tile.stored_bits + v_bits + 2 * parameters + 4 + (tile.update_latency - 2) * (worked + v_bits))
            + 2 * address + FFS_PER_TILE + (2 * u * v_bits if any(g.update.decay.kind == "multiply" for g in tile.groups) else 0))

@@ -14,6 +14,7 @@ from ..spec.errors import MismatchError
 from ..spec.image import MemoryImage, TileImage, table_layout
 from ..spec.network import Gain, Kind, Model, Network, Port, Projection, Refractory
 from ..spec.tile import MAIN, SIDE, SPARSE
+from .check_windows import check_window, window_bounds
 from .keys import Keys
 from .route import check_routes
 
@@ -87,7 +88,7 @@ def _check_axons(chip: ChipSpec, network: Network, tile: TileSpec, number: int, 
 
 def _projections(network: Network, group: GroupSpec, port: int) -> tuple[Projection, ...]:
     """Projections whose events a list holds: those into port ``i``, dense or sparse, or those into any other."""
-    own = {MAIN: lambda p: p.port is Port.CURRENT and p.kind is Kind.DENSE, SPARSE: lambda p: p.port is Port.CURRENT and p.kind is Kind.SPARSE,
+    own = {MAIN: lambda p: p.port is Port.CURRENT and p.kind is Kind.DENSE, SPARSE: lambda p: p.port is Port.CURRENT and p.kind is not Kind.DENSE,
            SIDE: lambda p: p.port is not Port.CURRENT}
     return tuple(p for p in network.incoming(group.population) if own[port](p))
 
@@ -104,24 +105,41 @@ def _dense_weights(tile: TileSpec, number: int, stored: np.ndarray, where: str) 
     index, _ = tile.lists[number]
     group, axons, rows = tile.groups[index], tile.list_axons(number), tile.rows(tile.lists[number][0])
     words = stored[tile.weight_base(number):][:rows * axons].reshape(rows, axons, tile.lanes)
-    by_axon = words.transpose(1, 0, 2).reshape(axons, rows * tile.lanes)  # neuron = row * P + lane
+    by_axon = _decoded(tile, number, words.transpose(1, 0, 2).reshape(axons, rows * tile.lanes))
+    _require(bool(tile.codebook(number)) or not _without(tile, index, by_axon).any(), f"{where}: a lane without a neuron has a weight")
+    return by_axon[:, _places(tile, group)]
+
+
+def _places(tile: TileSpec, group: GroupSpec) -> np.ndarray:
+    """Of each neuron row * P + lane: a row is P neurons, of a map P channels at one of its places."""
+    channel, place = np.divmod(np.arange(group.size), group.positions)
+    return (channel // tile.lanes * group.positions + place) * tile.lanes + channel % tile.lanes
+
+
+def _without(tile: TileSpec, index: int, by_axon: np.ndarray) -> np.ndarray:
+    """The columns that belong to no neuron."""
+    return np.delete(by_axon, _places(tile, tile.groups[index]), axis=1)
+
+
+def _decoded(tile: TileSpec, number: int, stored: np.ndarray) -> np.ndarray:
+    """Weights of a list from what the memory holds."""
     book = tile.codebook(number)
-    if book:
-        by_axon = np.array(book)[by_axon & ((1 << tile.weight_bits) - 1)]
-    else:
-        _require(not by_axon[:, group.size:].any(), f"{where}: a lane without a neuron has a weight")
-    return by_axon[:, :group.size]
+    return np.array(book)[stored & ((1 << tile.weight_bits) - 1)] if book else stored
 
 
 def _sparse_weights(tile: TileSpec, index: int, image: TileImage, where: str) -> np.ndarray:
     """``[axons, size]``: the weights of a sparse list, each word's entries added to the neurons that they name."""
     group = tile.groups[index]
     assert group.sparse is not None
-    pointers = _fields(image.pointer_words(tile), list(tile.pointer_bits), [False, False])
+    if not group.sparse.has_words:
+        return np.zeros((len(group.sparse.words), 0), dtype=np.int64)
+    pointers = _pointers(tile, image)
     words = _fields(image.sparse_words(tile), [tile.row_bits, tile.sparse_weight_bits] * tile.lanes, [False, True] * tile.lanes)
     weights = np.zeros((len(group.sparse.words), tile.rows(index) * tile.lanes), dtype=np.int64)
-    for axon in range(len(weights)):
-        first, count = pointers[tile.pointer_base(index) + axon]
+    convolved = {a for w in group.sparse.windows for a in range(w.axon, w.axon + w.axons)}
+    for axon in (a for a in range(len(weights)) if a not in convolved):
+        first, count, *others = pointers[tile.pointer_base(index) + axon]
+        _require(not any(others), f"{where}: the pointer of axon {axon} is that of a convolution")
         _require(count == group.sparse.words[axon], f"{where}: axon {axon} has {count} sparse words, and {group.sparse.words[axon]} are planned")
         _require(first + count <= len(words), f"{where}: axon {axon} has words {first} to {first + count - 1}, and there are {len(words)}")
         for word in words[first:first + count].reshape(count, tile.lanes, 2):
@@ -130,8 +148,33 @@ def _sparse_weights(tile: TileSpec, index: int, image: TileImage, where: str) ->
             np.add.at(weights[axon], word[:, 0] * tile.lanes + np.arange(tile.lanes), word[:, 1])
         synapses = int(np.count_nonzero(weights[axon]))
         _require(synapses == group.sparse.synapses[axon], f"{where}: axon {axon} has {synapses} synapses, not {group.sparse.synapses[axon]}")
-    _require(not weights[:, group.size:].any(), f"{where}: a lane without a neuron has a weight")
-    return weights[:, :group.size]
+    _require(not _without(tile, index, weights).any(), f"{where}: a lane without a neuron has a weight")
+    return weights[:, _places(tile, group)]
+
+
+def _pointers(tile: TileSpec, image: TileImage) -> np.ndarray:
+    """``[axons, fields]``: pointers of all scattered axons of a tile."""
+    return _fields(image.pointer_words(tile), list(tile.pointer_bits), [False] * len(tile.pointer_bits))
+
+
+def _check_windows(network: Network, tile: TileSpec, number: int, image: TileImage, stored: np.ndarray, where: str) -> np.ndarray:
+    """Convolutions of a list, in units of v. Returns the smallest and the largest sum that any events give each neuron, ``[2, size], int64``."""
+    index, port = tile.lists[number]
+    group, population = tile.groups[index], network.population(tile.groups[index].population)
+    bounds = np.zeros((2, group.size), np.int64)
+    planned = group.sparse.windows if group.sparse else ()
+    convolutions = [p for p in _projections(network, group, port) if p.conv is not None]
+    _require([w.conv for w in planned] == [p.conv for p in convolutions], f"{where}: the convolutions are not those of the network")
+    for window, p in zip(planned, convolutions):
+        base, words = tile.weight_base(number), sum(w.words(tile.lanes) for w in planned)
+        pointers, held = _pointers(tile, image), _decoded(tile, number, stored[base:base + words])
+        after = p.shift + population.guard_bits - group.update.input_shift
+        _require(after >= 0, f"{where}: the sum is shifted further than the weights of {p.source!r} are")
+        check_window(tile, index, window, pointers, held, p.weights.astype(np.int64) << after, where)
+        payloads = network.population(p.source).payload_range
+        bounds += window_bounds(tile, index, window, pointers, held, payloads, where)
+        _require(tile.payload_min <= payloads[0] and payloads[1] <= tile.payload_max, f"{where}: payloads {payloads} are out of the tile's range")
+    return bounds
 
 
 def _check_weights(network: Network, tile: TileSpec, number: int, bases: list[int], held: np.ndarray, where: str) -> np.ndarray:
@@ -143,6 +186,8 @@ def _check_weights(network: Network, tile: TileSpec, number: int, bases: list[in
     before, after = (0, group.update.side_shift) if port == SIDE else (population.guard_bits, group.update.input_shift)
     for projection, base in zip(_projections(network, group, port), bases):
         source = network.population(projection.source)
+        if projection.conv is not None:
+            continue
         own = held[base:base + source.size].T
         wanted = projection.weights[group.first:group.first + group.size].astype(np.int64) << (projection.shift + before)
         if projection.port is Port.BLOCK:
@@ -176,7 +221,7 @@ def _check_parameters(network: Network, tile: TileSpec, number: int, parameters:
     if parameters is None:
         held = {name: np.full(group.size, getattr(group, name)) for name in ("theta", "bias", "gate_bias", "jump")}
     else:
-        index = tile.update_base(number) * tile.update_lanes + np.arange(group.size)
+        index = tile.update_base(number) * tile.update_lanes + _places(tile, group)
         columns = parameters.reshape(-1, len(tile.fields))[index]
         held = {f.name: column for f, column in zip(tile.fields, columns.T)}
     update, p = group.update, population
@@ -249,6 +294,8 @@ def check_chip(chip: ChipSpec, image: MemoryImage, network: Network) -> None:
                     bases = _check_axons(chip, network, tile, k, here)
                     held = _sparse_weights(tile, number, memories, here) if port == SPARSE else _dense_weights(tile, k, stored, here)
                     bounds[port] = _check_weights(network, tile, k, bases, held, here)
+                    if port == SPARSE:
+                        bounds[port] += _check_windows(network, tile, k, memories, stored, here)
             _check_sums(tile, bounds, where)
             _check_parameters(network, tile, number, parameters, where)
     for name, times in covered.items():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..spec.network import Network
 from ..spec.tile import MAIN
 from .lists import list_axons, projections_of
+from .maps import fitting_lanes
 from .slices import Slice
 from .sparse import sparse_spec
 from .updates import extra_shift
@@ -40,14 +41,15 @@ def matrices_of(network: Network, population: str) -> tuple[tuple[str, int], ...
 
 
 def demand_of(network: Network, s: Slice, lanes: int) -> Demand:
-    """What a slice takes of a tile of so many lanes: a word per row and axon of a dense list, and those of its sparse axons."""
+    """What a slice takes of a tile of so many lanes: a word per row and axon of a dense list, those of its sparse axons, and of its kernels."""
+    lanes = fitting_lanes(network, [s], lanes)
     rows = -(-s.size // lanes)
     main, side, sparse = list_axons(network, s.population)
     spec = sparse_spec(network, s, lanes)
-    scattered = sum(spec.words) if spec else 0
+    scattered, stored = (sum(spec.words), spec.stored_words + sum(w.words(lanes) for w in spec.windows)) if spec else (0, 0)
     matrices = matrices_of(network, s.population)
     own = side if matrices else side + main
-    return Demand(neurons=s.size, axons=main + side + sparse, work=s.size * (main + side) + lanes * scattered, words=rows * own + scattered,
+    return Demand(neurons=s.size, axons=main + side + sparse, work=s.size * (main + side) + lanes * scattered, words=rows * own + stored,
                   key=(s.first, s.size, matrices) if matrices else None, shared_words=rows * main if matrices else 0)
 
 

@@ -90,7 +90,8 @@ def manifest(chip: ChipSpec, network: Network) -> dict:
             "state": _fields(state_layout(tile)[0].shape),  # of one lane; a word of the state memory is one such struct per update lane
             **({"counters": _fields(counters_layout(tile)[0].shape)} if chip.counters else {}),
             "groups": [{"population": g.population, "first": g.first, "size": g.size, "level": g.level, "axons": g.axons,
-                        "update_base": tile.update_base(k), "updates": tile.rows(k) * tile.beats} for k, g in enumerate(tile.groups)],
+                        "update_base": tile.update_base(k), "updates": tile.rows(k) * tile.beats,
+                        **({"positions": g.positions} if g.positions > 1 else {})} for k, g in enumerate(tile.groups)],
         })
     levels = {g.population: g.level for tile in chip.tiles for g in tile.groups}
     streams = {"events": event_port_layout(chip.inputs), "control": control_layout(), "spikes": spike_port_layout(chip),

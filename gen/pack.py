@@ -23,7 +23,7 @@ REMEDY = "the chip was planned for another network; plan one for this."
 
 def _stored_weights(network: Network, population: str, port: int, first: int, size: int) -> np.ndarray:
     """``[axons, size], int64``: the stored weights of a slice's list, axons in the order of the network's projections."""
-    blocks = [p.weights[first:first + size].T.astype(np.int64) << extra_shift(network, p) for p in projections_of(network, population, port)]
+    blocks = [p.rows(first, size).T << extra_shift(network, p) for p in projections_of(network, population, port)]
     return np.concatenate(blocks) if blocks else np.zeros((0, size), dtype=np.int64)
 
 
@@ -40,21 +40,43 @@ def _pack_list(network: Network, tile: TileSpec, number: int, weights: np.ndarra
     if stored.shape != (axons, group.size):
         raise CapacityError(f"{where} has {stored.shape[0]} axons and {stored.shape[1]} neurons here, the chip has "
                             f"{axons} and {group.size}: {REMEDY}")
+    padded = np.zeros((axons, tile.rows(index) * tile.lanes), dtype=np.int64)
+    padded[:, tile.places(index)] = _encoded(tile, number, stored, where)
+    base = tile.weight_base(number)
+    by_row = padded.reshape(axons, tile.rows(index), tile.lanes).transpose(1, 0, 2)
+    weights[base:base + tile.rows(index) * axons] = by_row.reshape(-1, tile.lanes)
+
+
+def _encoded(tile: TileSpec, number: int, stored: np.ndarray, where: str) -> np.ndarray:
+    """Weights of a list as the memory holds them: themselves, or their indices."""
     book = np.array(tile.codebook(number), dtype=np.int64)
     if len(book):
         places = np.searchsorted(book, stored).clip(0, len(book) - 1)
         if (book[places] != stored).any():
             raise CapacityError(f"{where} has weights that are not among the {len(book)} of the chip's codebook: {REMEDY}")
-        stored = places
-    else:
-        limit = 1 << (tile.weight_bits - 1)
-        _fits(stored, -limit, limit - 1, f"{where} weights")
-    rows = tile.rows(index)
-    padded = np.zeros((axons, rows * tile.lanes), dtype=np.int64)
-    padded[:, :group.size] = stored
-    base = tile.weight_base(number)
-    by_row = padded.reshape(axons, rows, tile.lanes).transpose(1, 0, 2)
-    weights[base:base + rows * axons] = by_row.reshape(-1, tile.lanes)
+        return places
+    limit = 1 << (tile.weight_bits - 1)
+    _fits(stored, -limit, limit - 1, f"{where} weights")
+    return stored
+
+
+def _pack_windows(network: Network, tile: TileSpec, index: int, weights: np.ndarray, pointers: np.ndarray, where: str) -> None:
+    """Write the kernels of a group's convolutions, and where each of their axons' windows begins."""
+    group = tile.groups[index]
+    number = tile.list_of(index, SPARSE)
+    word = tile.weight_base(number)
+    convolutions = [p for p in projections_of(network, group.population, SPARSE) if p.conv is not None]
+    for window, p in zip(group.sparse.windows if group.sparse else (), convolutions, strict=True):
+        own = p.weights[window.first:window.first + window.channels].astype(np.int64) << extra_shift(network, p)
+        own = _encoded(tile, number, own, where)
+        padded = np.pad(own, ((0, -window.channels % tile.lanes), (0, 0), (0, 0), (0, 0)))
+        words = padded.reshape(-1, tile.lanes, *own.shape[1:]).transpose(0, 2, 3, 4, 1).reshape(-1, tile.lanes)
+        weights[word:word + len(words)] = words
+        found = window.pointers(tile.lanes)._asdict() | {"walk": np.full(window.axons, tile.walks.index(window.steps(tile.lanes)))}
+        found["first"] = np.where(found["count"] > 0, found["first"] + word, 0)
+        rows = slice(tile.pointer_base(index) + window.axon, tile.pointer_base(index) + window.axon + window.axons)
+        pointers[rows] = np.stack([found[name] for name in tile.pointer_fields], axis=1)
+        word += len(words)
 
 
 def _pack_sparse(network: Network, tile: TileSpec, index: int, sparse: np.ndarray, pointers: np.ndarray, where: str) -> None:
@@ -62,19 +84,21 @@ def _pack_sparse(network: Network, tile: TileSpec, index: int, sparse: np.ndarra
     group = tile.groups[index]
     if group.sparse is None:
         return
-    stored = sparse_synapses(network, group.population, group.first, group.size)
     if sparse_spec(network, Slice(population=group.population, first=group.first, size=group.size), tile.lanes) != group.sparse:
         raise CapacityError(f"{where} has other synapses here than the sparse memory of the chip has room for: {REMEDY}")
-    limit = 1 << (tile.sparse_weight_bits - 1)
-    _fits(stored, -limit, limit - 1, f"{where} weights")
-    word = tile.sparse_base(index)
-    for axon, weights in enumerate(stored):
-        pointers[tile.pointer_base(index) + axon] = word, group.sparse.words[axon]
-        for lane in range(min(tile.lanes, group.size)):
-            rows = np.flatnonzero(weights[lane::tile.lanes])
-            sparse[word:word + len(rows), lane, 0] = rows
-            sparse[word:word + len(rows), lane, 1] = weights[lane::tile.lanes][rows]
-        word += group.sparse.words[axon]
+    limit = 1 << tile.sparse_weight_bits >> 1
+    word, places = tile.sparse_base(index), tile.places(index)
+    for first, stored in sparse_synapses(network, group.population, group.first, group.size):
+        _fits(stored, -limit, limit - 1, f"{where} weights")
+        by_place = np.zeros((len(stored), tile.rows(index) * tile.lanes), dtype=np.int64)
+        by_place[:, places] = stored
+        for axon, weights in enumerate(by_place, first):
+            pointers[tile.pointer_base(index) + axon, :2] = word, group.sparse.words[axon]
+            for lane in range(tile.lanes):
+                rows = np.flatnonzero(weights[lane::tile.lanes])
+                sparse[word:word + len(rows), lane, 0] = rows
+                sparse[word:word + len(rows), lane, 1] = weights[lane::tile.lanes][rows]
+            word += group.sparse.words[axon]
 
 
 def _pack_tile(network: Network, chip: ChipSpec, tile: TileSpec, index: int) -> TileImage:
@@ -82,9 +106,12 @@ def _pack_tile(network: Network, chip: ChipSpec, tile: TileSpec, index: int) -> 
     parameters = {f.name: np.zeros((tile.n_updates, tile.update_lanes), dtype=np.int64) for f in tile.fields}
     parameters["theta"][:] = (1 << tile.theta_bits) - 1
     sparse = np.zeros((tile.sparse_depth, tile.lanes, 2), dtype=np.int32)
-    pointers = np.zeros((tile.pointer_depth, 2), dtype=np.int64)
+    pointers = np.zeros((tile.pointer_depth, len(tile.pointer_fields) if tile.has_sparse else 2), dtype=np.int64)
     for number, group in enumerate(tile.groups):
-        _pack_sparse(network, tile, number, sparse, pointers, f"Tile {index}, population {group.population!r}:")
+        where = f"Tile {index}, population {group.population!r}:"
+        _pack_sparse(network, tile, number, sparse, pointers, where)
+        if group.sparse is not None and group.sparse.windows:
+            _pack_windows(network, tile, number, weights, pointers, where)
     for number in (k for k, (_, port) in enumerate(tile.lists) if port != SPARSE):
         _pack_list(network, tile, number, weights, f"Tile {index}, population {tile.groups[tile.lists[number][0]].population!r}:")
     for number, group in enumerate(tile.groups):
@@ -100,7 +127,7 @@ def _pack_tile(network: Network, chip: ChipSpec, tile: TileSpec, index: int) -> 
             high = (1 << f.bits >> f.signed) - 1 if f.bits else 0
             _fits(own, -high - 1 if f.signed and f.bits else 0, high,
                   f"Tile {index}, population {group.population!r}: {WORDS.get(f.name, f.name)}")
-            parameters[f.name][base:base + tile.rows(number) * tile.beats].reshape(-1)[:group.size] = own
+            parameters[f.name][base:base + tile.rows(number) * tile.beats].reshape(-1)[tile.places(number)] = own
     sums = 1 << (tile.accumulator_bits - 1)
     _fits(np.array(sum_bounds(network, tile.groups)), -sums, sums - 1, f"Tile {index}: sums of weights")
     layout = table_layout(tile, len(chip.keys))

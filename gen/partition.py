@@ -13,7 +13,8 @@ from ..spec.errors import CapacityError
 from ..spec.network import Model, Network
 from ..spec.update import UpdateSpec
 from .demand import Demand, demand_of, total_demand
-from .lists import list_axons
+from .lists import list_axons, positions_of
+from .maps import cut_unit, fitting_lanes, pieces_of
 from .slices import Slice
 from .updates import update_of
 
@@ -66,9 +67,7 @@ def _power_of_two_divisor(lanes: int, limit: int) -> int:
 
 
 def _cut(population: str, size: int, count: int, unit: int) -> list[Slice]:
-    """``count`` nearly equal slices, multiples of ``unit`` but the last; single neurons where there are too few units."""
-    if _ceil(size, unit) < count:
-        unit = 1
+    """``count`` nearly equal slices, multiples of ``unit`` but the last."""
     units, first, slices = _ceil(size, unit), 0, []
     for index in range(count):
         part = min((units // count + (index < units % count)) * unit, size - first)
@@ -80,22 +79,42 @@ def _cut(population: str, size: int, count: int, unit: int) -> list[Slice]:
 def _least_slices(network: Network, name: str, unit: int, limits: TileLimits) -> int:
     """Tiles that a population needs at least; CapacityError if not even one row of it fits into a tile."""
     size, (main, side, sparse) = network.population(name).size, list_axons(network, name)
+    positions = positions_of(network, name)
     axons, words, row = main + side + sparse, main + side, min(unit, size)
     if axons > limits.axons:
         raise CapacityError(f"Population {name!r} needs {axons} axons (neurons of its sources), a tile has {limits.axons}. "
                             "Its neurons can be split over tiles, its fan-in cannot: use fewer or smaller sources.")
+    if positions > 1:
+        return _least_maps(network, name, unit, limits)
     if row <= limits.neurons and words <= limits.weight_words:
         rows = _ceil(size, row)
         count = _ceil(rows, min(limits.neurons // row, limits.weight_words // max(words, 1)))
         # How many words sparse axons take, only their weights tell: at most one per row.
         sure = _ceil(rows, count) * (words + sparse) <= limits.weight_words
-        while not sure and count <= rows and any(_words(network, s, unit) > limits.weight_words for s in _cut(name, size, count, unit)):
+        while not sure and count <= rows and any(_words(network, s, unit) > limits.weight_words for s in _slices(network, name, count, unit)):
             count += 1
         if count <= rows:
             return count
-        words = max(_words(network, s, unit) for s in _cut(name, size, rows, unit))
+        words = max(_words(network, s, unit) for s in _slices(network, name, rows, unit))
     raise CapacityError(f"One row of population {name!r} needs {row} neurons and {words} weight words, and a tile has "
                         f"{limits.neurons} neurons and {limits.weight_words} words. Use fewer lanes or a smaller fan-in.")
+
+
+def _slices(network: Network, name: str, count: int, unit: int) -> list[Slice]:
+    return _cut(name, network.population(name).size, count, cut_unit(network, name, unit, count))
+
+
+def _least_maps(network: Network, name: str, unit: int, limits: TileLimits) -> int:
+    """The same of a map, whose slices are whole channels."""
+    pieces, size = pieces_of(network, name), network.population(name).size
+    for count in range(_ceil(size, limits.neurons), pieces + 1):
+        slices = _slices(network, name, count, unit)
+        largest = max(slices, key=lambda s: s.size)
+        if largest.size <= limits.neurons and _words(network, largest, unit) <= limits.weight_words:
+            return count
+    words = _words(network, Slice(population=name, first=0, size=size // pieces), unit)
+    raise CapacityError(f"One channel of population {name!r} needs {size // pieces} neurons and {words} weight words, and a tile has "
+                        f"{limits.neurons} neurons and {limits.weight_words} words. Use a smaller map, or a smaller fan-in.")
 
 
 def _words(network: Network, s: Slice, unit: int) -> int:
@@ -161,12 +180,18 @@ def _per_tile(value: int | Sequence[int] | None, tiles: int, what: str) -> list[
     return values
 
 
-def _lanes(slices: Sequence[Slice], lanes: int, exact: bool, update_lanes: int | None) -> tuple[int, int]:
-    """(P, U) of a tile. A tile with fewer neurons than lanes gets fewer lanes; P / U stays near the events of a timestep."""
+def _lanes(network: Network, slices: Sequence[Slice], lanes: int, exact: bool, update_lanes: int | None) -> tuple[int, int]:
+    """(P, U) of a tile. A tile with fewer neurons than lanes gets fewer lanes, as does one whose maps' channels they do not divide; P / U stays
+    near the events of a timestep."""
     largest = max(s.size for s in slices)
     small = largest < lanes and not exact
     if small:  # odd only where one update lane is enough anyway
         lanes = largest if largest <= DEFAULT_LANES else min(lanes, largest + largest % 2)
+    fitting = fitting_lanes(network, slices, lanes)
+    if exact and fitting < lanes:
+        raise CapacityError(f"{lanes} lanes are asked for on the tile of {', '.join(s.population for s in slices)}, whose maps' channels (and those "
+                            f"of their groups) they do not divide: use {fitting}.")
+    small, lanes = small or fitting < lanes, fitting
     if update_lanes is None:
         return lanes, _power_of_two_divisor(lanes, lanes // (DEFAULT_LANES if small else 4))
     if update_lanes & (update_lanes - 1) or (not small and lanes % update_lanes):
@@ -199,15 +224,16 @@ def partition(network: Network, *, lanes: int | Sequence[int] | None = None, upd
     if unit < 1:
         raise CapacityError(f"Lanes must be at least 1, not {unit}.")
     counts = {name: _least_slices(network, name, unit, limits) for name in names}
-    sizes = {name: network.population(name).size for name in names}
-    neurons = sum(sizes.values())
-    if tiles is not None and not 1 <= tiles <= neurons:
-        raise CapacityError(f"{tiles} tiles are asked for, and the network has {neurons} neurons: use 1 to {neurons} tiles.")
+    sizes, pieces = {name: network.population(name).size for name in names}, {name: pieces_of(network, name) for name in names}
+    most = sum(pieces.values())
+    if tiles is not None and not 1 <= tiles <= most:
+        channels = "" if pieces == sizes else ", those of a map counted as one per channel"
+        raise CapacityError(f"{tiles} tiles are asked for, and the network has {most} neurons{channels}: use 1 to {most} tiles.")
     if tiles is not None and sum(counts.values()) < tiles:  # cut the slices with the most work
         work = {n: demand_of(network, Slice(population=n, first=0, size=sizes[n]), unit).work for n in names}
         while sum(counts.values()) < tiles:
-            counts[max((n for n in names if counts[n] < sizes[n]), key=lambda n: work[n] / counts[n])] += 1
-    slices = [s for name in names for s in _cut(name, sizes[name], counts[name], unit)]
+            counts[max((n for n in names if counts[n] < pieces[n]), key=lambda n: work[n] / counts[n])] += 1
+    slices = [s for name in names for s in _slices(network, name, counts[name], unit)]
     demands = {s: demand_of(network, s, unit) for s in slices}
     parts = _gathered(slices, demands, limits) if tiles is None else [[s] for s in slices]
     if tiles is not None and tiles < len(slices):
@@ -215,7 +241,7 @@ def partition(network: Network, *, lanes: int | Sequence[int] | None = None, upd
         parts.sort(key=lambda part: slices.index(part[0]))
     result = []
     for part, p, u in zip(parts, _per_tile(lanes, len(parts), "Lanes"), _per_tile(update_lanes, len(parts), "Update lanes")):
-        width, updates = _lanes(part, p or DEFAULT_LANES, not isinstance(lanes, int | None), u)
+        width, updates = _lanes(network, part, p or DEFAULT_LANES, not isinstance(lanes, int | None), u)
         result.append(TilePart(lanes=width, update_lanes=updates, slices=tuple(part)))
     return _checked(network, Partition(tiles=tuple(result)))
 

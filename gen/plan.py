@@ -15,7 +15,7 @@ from ..spec.errors import CapacityError
 from ..spec.network import Model, Network, Population
 from ..spec.tile import MAIN, SIDE
 from .keys import Keys, assign_keys
-from .lists import PORTS, list_axons, port_of
+from .lists import PORTS, list_axons, port_of, positions_of
 from .partition import Partition, Slice, TileLimits, TilePart, partition
 from .place import place
 from .route import route
@@ -50,11 +50,9 @@ def sum_bounds(network: Network, slices: Iterable[Slice | GroupSpec]) -> tuple[i
             lows = np.zeros(s.size, dtype=np.int64)
             highs = np.zeros(s.size, dtype=np.int64)
             for p in (p for p in network.incoming(s.population) if (port_of(p) == SIDE) == side):
-                stored = p.weights[s.first:s.first + s.size].astype(np.int64) << extra_shift(network, p)
-                smallest, largest = network.population(p.source).payload_range
-                a, b = stored * smallest, stored * largest
-                lows += np.minimum(np.minimum(a, b), 0).sum(axis=1)
-                highs += np.maximum(np.maximum(a, b), 0).sum(axis=1)
+                least, most = p.sum_bounds(network.population(p.source).payload_range, s.first, s.size)
+                lows += least << extra_shift(network, p)
+                highs += most << extra_shift(network, p)
             low, high = min(low, int(lows.min())), max(high, int(highs.max()))
     return low, high
 
@@ -114,7 +112,7 @@ def _tile(network: Network, keys: Keys, timing: Schedule, part: TilePart, tile: 
     groups = tuple(
         GroupSpec(population=s.population, first=s.first, size=s.size, key=keys.find(s), level=timing.level[s.population],
                   axons=axons[n][MAIN], side_axons=axons[n][SIDE],
-                  sparse=sparse_spec(network, s, part.lanes), update=update_of(network, p),
+                  sparse=sparse_spec(network, s, part.lanes), positions=positions_of(network, s.population), update=update_of(network, p),
                   **{name: int(arrays[n][0]) if constants else 0 for name, arrays in held.items()})
         for n, (s, p) in enumerate(zip(part.slices, populations)))
     formats = weight_formats(network, part.slices)

@@ -33,7 +33,7 @@ class StorageChoice:
     kind : as it is stored.
     synapses, existing : pairs of neurons, and those of them whose weight is not 0.
     dense_bits, sparse_bits : memory of its weights, and of pointers to them; of projections that share a matrix on a tile the first has all.
-        ``sparse_bits`` is None where a projection cannot be sparse: at a gate or a block port.
+        ``sparse_bits`` is None where a projection cannot be sparse: at a gate or a block port, or a convolution.
     break_even : share of existing synapses below which sparse storage of random synapses takes fewer bits, or None.
     """
 
@@ -68,7 +68,7 @@ def choose_storage(network: Network, *, lanes: int | Sequence[int] | None = None
     if storage not in STORAGES:
         raise ValueError(f"Storage must be one of {', '.join(STORAGES)}, not {storage!r}")
     meter = _Meter(lanes, tiles)
-    best = network if storage == "as-given" else _with(network, [Kind.DENSE] * len(network.projections))
+    best = network if storage == "as-given" else _with(network, [p.kind if p.kind is Kind.CONV else Kind.DENSE for p in network.projections])
     if storage == "auto":
         best = _smallest(best, meter)
     if all(p.kind is q.kind for p, q in zip(network.projections, best.projections)):
@@ -101,7 +101,7 @@ def storage_of(network: Network, *, lanes: int | Sequence[int] | None = None, ti
         other |= dict.fromkeys(group, flipped)
     choices = []
     for k, p in enumerate(network.projections):
-        dense, sparse = (held, other.get(k)) if p.kind is Kind.DENSE else (other[k], held)
+        dense, sparse = (other[k], held) if p.kind is Kind.SPARSE else (held, other.get(k))
         choices.append(StorageChoice(
             source=p.source, target=p.target, port=p.port, matrix=p.matrix, kind=p.kind, synapses=p.weights.size,
             existing=int((p.weights != 0).sum()), dense_bits=sum(t.dense_bits.get(k, 0) for t in dense),
@@ -144,7 +144,8 @@ def _candidates(network: Network) -> list[tuple[int, ...]]:
     by_matrix: dict[object, list[int]] = {}
     for k, p in enumerate(network.projections):
         by_matrix.setdefault(p.matrix or k, []).append(k)
-    return [tuple(group) for group in by_matrix.values() if all(network.projections[k].port is Port.CURRENT for k in group)]
+    free = [p.port is Port.CURRENT and p.kind is not Kind.CONV for p in network.projections]
+    return [tuple(group) for group in by_matrix.values() if all(free[k] for k in group)]
 
 
 def _with(network: Network, kinds: Iterable[Kind]) -> Network:

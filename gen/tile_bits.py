@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from ..spec.arithmetic import bits_unsigned
 from ..spec.network import Network
-from ..spec.tile import MAIN, SIDE, SPARSE
-from .lists import projections_of
+from ..spec.tile import MAIN, SIDE, SPARSE, pointer_fields
+from .lists import list_axons, positions_of, projections_of
 from .partition import TilePart
-from .sparse import sparse_spec
+from .sparse import sparse_spec, windows_of
 from .weight_formats import weight_formats
 
 __all__ = ["TileBits", "tile_bits"]
@@ -47,11 +47,12 @@ def tile_bits(network: Network, part: TilePart, accumulator_bits: int) -> TileBi
     dense: dict[int, int] = {}
     sparse: dict[int, int] = {}
     specs = [sparse_spec(network, s, part.lanes) for s in part.slices]
-    rows = [-(-s.size // part.lanes) for s in part.slices]
-    depth = sum(sum(spec.words) for spec in specs if spec)
+    rows = [-(-s.size // (part.lanes * n)) * n for s, n in ((s, positions_of(network, s.population)) for s in part.slices)]
+    depth = sum(spec.stored_words for spec in specs if spec)
     row_bits = bits_unsigned(max(rows) - 1)
-    synapse_bits = row_bits + max((spec.weight_bits for spec in specs if spec), default=-row_bits)
-    pointer_bits = bits_unsigned(max(depth - 1, 0)) + bits_unsigned(max((max(spec.words) for spec in specs if spec), default=0) or 1)
+    synapse_bits = row_bits + max((spec.weight_bits for spec in specs if spec and spec.has_words), default=-row_bits)
+    weight_depth = _weight_depth(network, part, formats.shared)
+    pointer_bits = sum(pointer_fields([spec for spec in specs if spec], part.lanes, row_bits, depth, weight_depth).values())
     list_number = 0
     for s, spec, n in zip(part.slices, specs, rows):
         sizes[s.population] = sizes.get(s.population, 0) + s.size
@@ -61,14 +62,29 @@ def tile_bits(network: Network, part: TilePart, accumulator_bits: int) -> TileBi
                 continue
             first, owner = 0, not formats.shared or formats.shared[list_number] == list_number
             for p in projections:
-                axons, k = p.weights.shape[1], number[id(p)]
-                if port == SPARSE and spec:
+                axons, k = p.shape[1], number[id(p)]
+                if port == SPARSE and spec and p.conv is not None:
+                    window = next(w for w in spec.windows if w.axon == first)
+                    dense[k] = dense.get(k, 0) + window.words(part.lanes) * part.lanes * formats.bits + axons * pointer_bits
+                    first += axons
+                elif port == SPARSE and spec:
                     words = sum(spec.words[first:first + axons])
                     sparse[k] = sparse.get(k, 0) + words * part.lanes * synapse_bits + axons * pointer_bits
                     first += axons
                 else:
                     dense[k] = dense.get(k, 0) + (n * axons * part.lanes * formats.bits if owner else 0)
             list_number += 1
-    accumulators = (1 << row_bits) * part.lanes * accumulator_bits if sparse else 0
+    accumulators = (1 << row_bits) * part.lanes * accumulator_bits if any(specs) else 0
     return TileBits(lanes=part.lanes, sizes=sizes, weight_bits=formats.bits, synapse_bits=synapse_bits, dense_bits=dense, sparse_bits=sparse,
                     total=sum(dense.values()) + sum(sparse.values()) + accumulators)
+
+
+def _weight_depth(network: Network, part: TilePart, shared: tuple[int, ...]) -> int:
+    """Words of the weight memory of a tile."""
+    words: list[int] = []
+    for s in part.slices:
+        positions = positions_of(network, s.population)
+        rows = -(-s.size // (part.lanes * positions)) * positions
+        main, side, sparse = list_axons(network, s.population)
+        words += [rows * main, *([rows * side] if side else []), *([sum(w.words(part.lanes) for w in windows_of(network, s))] if sparse else [])]
+    return sum(n for k, n in enumerate(words) if not shared or shared[k] == k)

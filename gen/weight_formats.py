@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..spec.arithmetic import bits_signed
 from ..spec.network import Kind, Network, Projection
-from ..spec.tile import MAIN, SIDE
+from ..spec.tile import MAIN, SIDE, SPARSE
 from .lists import projections_of
 from .slices import Slice
 from .updates import extra_shift
@@ -58,8 +58,12 @@ def weight_formats(network: Network, slices: Sequence[Slice]) -> WeightFormats:
             books.append(values or ())
             named = bool(projections) and all(p.matrix for p in projections)
             owners.append((s.first, s.size, *((p.matrix, extra_shift(network, p)) for p in projections)) if named else (len(owners),))
-        if any(p.kind is Kind.SPARSE for p in network.incoming(s.population)):  # that list's weights lie elsewhere
-            plain, books, owners = [*plain, 1], [*books, ()], [*owners, (len(owners),)]
+        scattered = projections_of(network, s.population, SPARSE)
+        if scattered:  # the weights of sparse projections lie elsewhere
+            convolutions = [p for p in scattered if p.kind is Kind.CONV]
+            plain.append(max((plain_bits(network, p) for p in convolutions), default=1))
+            books.append((_values(network, convolutions) if convolutions else None) or ())
+            owners.append((len(owners),))
     bits = max(min(width, (len(book) - 1).bit_length()) if book else width for width, book in zip(plain, books))
     codebooks = tuple(book if width > bits else () for width, book in zip(plain, books))
     shared = tuple(owners.index(owner) for owner in owners)

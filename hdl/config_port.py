@@ -6,10 +6,11 @@ from amaranth.lib.wiring import In, Out
 
 from ..spec.chip import ChipSpec
 from .axon_table import axon_entry_layout
-from .scatter import pointer_layout, sparse_word_layout
+from .scatter import sparse_word_layout
 from .synapse_lanes import weight_row_layout
 from .tile import MemoryKind
 from .update import parameter_layout, state_layout
+from .window_walk import pointer_layout
 
 __all__ = ["ConfigPort", "config_layout", "memory_words", "readable_words"]
 
@@ -25,8 +26,9 @@ def memory_words(chip: ChipSpec, index: int) -> dict[int, tuple[int, int]]:
     per_key = max((len(e) for e in tile.entries.values()), default=1)
     memories = {MemoryKind.WEIGHTS: (tile.weight_depth, weight_row_layout(tile).size),
                 MemoryKind.AXONS: (len(chip.keys) * per_key, axon_entry_layout(tile).size)}
-    if tile.has_sparse:
+    if tile.has_words:
         memories[MemoryKind.SPARSE] = (tile.sparse_depth, sparse_word_layout(tile).size)
+    if tile.has_sparse:
         memories[MemoryKind.POINTERS] = (tile.pointer_depth, pointer_layout(tile).size)
     if not tile.constant_parameters:
         memories[MemoryKind.PARAMETERS] = (tile.n_updates, parameter_layout(tile).size)

@@ -20,7 +20,8 @@ class Encoder(wiring.Component):
 
     Members
     -------
-    valid, group, local, mask, v, counts : a beat's result; not queued where the mask is empty or nobody listens to the group.
+    valid, group, local, mask, v, counts : a beat's result; not queued where the mask is empty or nobody listens to the group. The beats of a
+        group come in their order, each once.
     times : timestep counter of each group.
     flits : stream to the network.
     busy : a flit is left.
@@ -42,15 +43,16 @@ class Encoder(wiring.Component):
         tile, flit = self._tile, self._flit
         if all(g.key is None for g in tile.groups):  # nobody listens to this tile
             return m
-        lanes = tile.update_lanes
+        lanes, maps = tile.update_lanes, any(g.positions > 1 for g in tile.groups)
         entry = data.StructLayout({
-            "mask": unsigned(lanes), "local": unsigned(ceil_log2(tile.n_updates)), "group": unsigned(ceil_log2(len(tile.groups))),
+            "mask": unsigned(lanes), "local": unsigned(flit.neuron_bits if maps else ceil_log2(tile.n_updates)),
+            "group": unsigned(ceil_log2(len(tile.groups))),
             "values": data.ArrayLayout(signed(max(tile.value_bits, 1)), lanes if tile.value_bits else 0),
         })
         m.submodules.fifo = queue = fifo.SyncFIFO(width=entry.size, depth=tile.n_updates)
         put, head = Signal(entry), data.View(entry, queue.r_data)
         listened = Array(int(g.key is not None) for g in tile.groups)[self.group] if len(tile.groups) > 1 else 1
-        m.d.comb += [put.mask.eq(self.mask), put.local.eq(self.local), put.group.eq(self.group), queue.w_data.eq(put),
+        m.d.comb += [put.mask.eq(self.mask), put.local.eq(self._first(m) if maps else self.local), put.group.eq(self.group), queue.w_data.eq(put),
                      queue.w_en.eq(self.valid & self.mask.any() & listened)]
         if tile.value_bits:
             counted = self.counts if tile.count_bits else [Const(1)] * lanes
@@ -73,12 +75,37 @@ class Encoder(wiring.Component):
         flits = self.flits.payload
         keys = [g.key or 0 for g in tile.groups]
         spike_payload = 1 if flit.payload_bits else 0
-        payload = spike_payload
+        payload, neuron = spike_payload, Cat(lane, head.local)
+        if maps:  # the lanes of a map are channels: as far apart as it has places
+            apart = [Array(k * g.positions for k in range(lanes))[lane] if lanes > 1 else Const(0) for g in tile.groups]
+            neuron = head.local + (Array(apart)[head.group] if len(apart) > 1 else apart[0])
         if tile.value_bits:
             payload = head.values[lane] if lanes > 1 else head.values[0]
         m.d.comb += [
             self.busy.eq(queue.r_rdy), self.flits.valid.eq(queue.r_rdy), queue.r_en.eq(self.flits.ready & (rest == 0)),
-            flits.key.eq(Array(keys)[head.group] if len(keys) > 1 else keys[0]), flits.neuron.eq(Cat(lane, head.local)),
+            flits.key.eq(Array(keys)[head.group] if len(keys) > 1 else keys[0]), flits.neuron.eq(neuron),
             flits.time.eq(Array(self.times)[head.group] if len(keys) > 1 else self.times[0]), flits.payload.eq(payload),
         ]
         return m
+
+    def _first(self, m):
+        """Neuron of the lowest lane of the beat at hand, where groups are maps: rows are P channels at one place, places follow each other, and
+        behind the last one come the next P channels."""
+        tile, bits = self._tile, self._flit.neuron_bits
+        first, beat, place = Signal(bits), Signal(range(tile.beats)), Signal(range(max(g.positions for g in tile.groups)))
+        now, beat_now, place_now = Signal.like(first), Signal.like(beat), Signal.like(place)
+        fresh = self.local == 0
+        m.d.comb += [now.eq(Mux(fresh, 0, first)), beat_now.eq(Mux(fresh, 0, beat)), place_now.eq(Mux(fresh, 0, place))]
+
+        def of_group(value):
+            values = [value(g.positions) for g in tile.groups]
+            return Array(values)[self.group] if len(set(values)) > 1 else values[0]
+
+        u, beats = tile.update_lanes, tile.beats
+        last_beat, last_place = beat_now == beats - 1, place_now == of_group(lambda n: n - 1)
+        steps = [of_group(lambda n, step=step: step(n) & ((1 << bits) - 1))
+                 for step in (lambda n: u * n, lambda n: 1 - (beats - 1) * u * n, lambda n: u * n - n + 1)]
+        with m.If(self.valid):
+            m.d.sync += [first.eq(now + Mux(last_beat, Mux(last_place, steps[2], steps[1]), steps[0])), beat.eq(Mux(last_beat, 0, beat_now + 1)),
+                         place.eq(Mux(last_beat, Mux(last_place, 0, place_now + 1), place_now))]
+        return now

@@ -33,6 +33,9 @@ class SynapseLanes(wiring.Component):
     Where the tile has sparse synapses, a row begins (``begins``) with the sums that they left in ``before``, those of ``row``, in the cycle in
     which its first event is added (``took``, ``took_row``).
 
+    Where convolutions lead to it, words of theirs (``window``: no event of a row) come back as ``terms`` when they would be added: ``put``, for
+    ``took_row`` and ``put_lanes``.
+
     Members
     -------
     event, valid, last, list : stage of the weight address: event of this cycle; it exists (and so do all later ones of its row);
@@ -40,7 +43,8 @@ class SynapseLanes(wiring.Component):
     address : address of the weight row of this event.
     handing, handed : last cycle before, and first cycle of a new row in ``sums``.
     sums, side_sums : P sums of payload * weight, exact.
-    begins, row, took, before : where there are sparse synapses, see above; ``begins`` and ``row`` are those of the event.
+    begins, row, took, before : where anything is scattered, see above; ``begins`` and ``row`` are those of the event.
+    window, window_lanes, put, put_lanes, terms : where there are convolutions, see above; ``window`` and ``window_lanes`` are those of the event.
     w_valid, w_address, w_data : write port of the weight memory; the walk must not run.
     r_valid, r_address, r_data : of a readable tile: the word of the address, two cycles later; the walk must not run.
     """
@@ -53,6 +57,8 @@ class SynapseLanes(wiring.Component):
             "address": In(range(max(tile.weight_depth, 1))),
             "handing": Out(1), "handed": Out(1), "sums": Out(sums), "side_sums": Out(sums),
             **({"begins": In(1), "row": In(rows), "took": Out(1), "took_row": Out(rows), "before": In(sums)} if tile.has_sparse else {}),
+            **({"window": In(1), "window_lanes": In(tile.lanes), "put": Out(1), "put_lanes": Out(tile.lanes),
+                "terms": Out(data.ArrayLayout(signed(tile.term_bits), tile.lanes))} if tile.has_windows else {}),
             "w_valid": In(1), "w_address": In(range(max(tile.weight_depth, 1))), "w_data": In(weight_row_layout(tile)),
             **({"r_valid": In(1), "r_address": In(20), "r_data": Out(weight_row_layout(tile))} if tile.readable else {}),
         })
@@ -97,6 +103,15 @@ class SynapseLanes(wiring.Component):
                 m.d.sync += [late_begins.eq(begins), late_row.eq(row)]
                 begins, row = late_begins, late_row
             m.d.comb += [self.took.eq(begins), self.took_row.eq(row)]
+        if tile.has_windows:
+            window, lanes = self.window, self.window_lanes
+            for stage in range(tile.front_latency - 3):
+                late_window, late_lanes = Signal(name=f"window_{stage}"), Signal(tile.lanes, name=f"window_lanes_{stage}")
+                m.d.sync += [late_window.eq(window), late_lanes.eq(lanes)]
+                window, lanes = late_window, late_lanes
+            m.d.comb += [self.put.eq(window), self.put_lanes.eq(lanes)]
+            for lane, term in enumerate(terms):
+                m.d.comb += self.terms[lane].eq(Mux(payload[0], -term, term) if tile.payload_kind == "sign" else term)
         side = Array(int(port == SIDE) for _, port in tile.lists)[number] if tile.has_sides else Const(0, 1)
         m.d.comb += self.handing.eq(last & ~side)
         m.d.sync += self.handed.eq(self.handing)

@@ -11,10 +11,11 @@ from .encoder import Encoder
 from .event_queue import EventQueue
 from .flit import flit_layout
 from .pipeline import Pipeline
-from .scatter import Scatter, pointer_layout, sparse_word_layout
+from .scatter import Scatter, sparse_word_layout
 from .synapse_lanes import SynapseLanes, weight_row_layout
 from .update import NeuronUpdate, parameter_layout, state_layout
 from .walker import Walker
+from .window_walk import pointer_layout
 
 __all__ = ["MemoryKind", "Tile", "configuration_bits", "counters_layout", "trace_layout"]
 
@@ -39,7 +40,7 @@ def counters_layout(tile: TileSpec) -> data.ArrayLayout:
 
 def configuration_bits(tile: TileSpec) -> int:
     """Width of the tile's widest memory word."""
-    sparse = (sparse_word_layout(tile).size, pointer_layout(tile).size) if tile.has_sparse else ()
+    sparse = [pointer_layout(tile).size] * tile.has_sparse + [sparse_word_layout(tile).size] * tile.has_words
     return max(weight_row_layout(tile).size, parameter_layout(tile).size, axon_entry_layout(tile).size, state_layout(tile).size, *sparse)
 
 
@@ -236,6 +237,11 @@ class Tile(wiring.Component):
         m.submodules.scatter = scatter
         begins, row = Signal(), Signal.like(walker.row)
         m.d.sync += [begins.eq(walker.begins), row.eq(walker.row), lanes.begins.eq(begins), lanes.row.eq(row)]
+        if self._tile.has_windows:  # no row is walked meanwhile: the lanes are free
+            m.d.sync += [lanes.window.eq(scatter.window), lanes.window_lanes.eq(scatter.window_lanes)]
+            with m.If(scatter.window):
+                m.d.sync += [lanes.address.eq(scatter.address), lanes.event.payload.eq(scatter.payload), lanes.row.eq(scatter.window_row)]
+            m.d.comb += [scatter.put.eq(lanes.put), scatter.put_lanes.eq(lanes.put_lanes), scatter.terms.eq(lanes.terms)]
         m.d.comb += [
             scatter.begin.eq(walker.begin_scatter), scatter.count.eq(Mux(Mux(self.start, self.clear, clearing), 0, queue.count)),
             scatter.fetch.eq(walker.fetch), scatter.list.eq(walker.list), scatter.event.eq(queue.r_data), walker.room.eq(scatter.room),

@@ -116,7 +116,7 @@ class _Chunk:
             at = self.plan.history[synapse.source] + first - synapse.delay
             events = self.events[synapse.source][at : at + n_steps]
             rows = events.reshape(n_steps * self.n, events.shape[2]).astype(synapse.weights.dtype, copy=False)
-            product = rows @ synapse.weights
+            product = synapse.sums(rows)
             total = product if total is None else np.add(total, product, out=total)
         assert total is not None
         return total

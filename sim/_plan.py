@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..spec.convolution import Conv
 from ..spec.network import Model, Network, Population, Port
 from ._bounds import state_dtype, sum_dtype
 from ._neuron_steps import current_offset
@@ -22,11 +23,17 @@ __all__ = ["Group", "Layer", "Plan", "PortPlan", "Synapses", "plan"]
 
 @dataclass(frozen=True, eq=False)
 class Synapses:
-    """One projection: source name, delay, and ``[source size, target size]`` float weights, scaled by 2**(shift + G), G for port ``i``."""
+    """One projection: source name, delay, and ``[source size, target size]`` float weights, scaled by 2**(shift + G), G for port ``i``; of a
+    convolution its geometry, and the weights in the shape that it has."""
 
     source: str
     delay: int
     weights: np.ndarray
+    conv: Conv | None = None
+
+    def sums(self, rows: np.ndarray) -> np.ndarray:
+        """``[n, target size]`` for payloads ``[n, source size]``, in floating point."""
+        return rows @ self.weights if self.conv is None else self.conv.apply(self.weights, rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +103,9 @@ def _layer(network: Network, name: str, group: tuple[str, ...]) -> Layer:
         synapses: dict[bool, list[Synapses]] = {False: [], True: []}
         for projection in network.incoming(name, port):
             # A power of two scales a float exactly, so the guard shift costs nothing here.
-            weights = np.ascontiguousarray(projection.weights.T.astype(real) * float(1 << (projection.shift + guard_bits)))
-            synapses[projection.source in group].append(Synapses(projection.source, projection.delay, weights))
+            held = projection.weights.T if projection.conv is None else projection.weights
+            weights = np.ascontiguousarray(held.astype(real) * float(1 << (projection.shift + guard_bits)))
+            synapses[projection.source in group].append(Synapses(projection.source, projection.delay, weights, projection.conv))
         ports.append(PortPlan(offset.astype(dtype) if offset.any() else None, tuple(synapses[False]), tuple(synapses[True])))
     return Layer(p, dtype, plain, tuple(ports))
 

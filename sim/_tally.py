@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..spec.network import Kind, Model, Network
+from ..spec.network import Model, Network
 from .counters import Counters
 
 __all__ = ["tally"]
@@ -32,7 +32,7 @@ def tally(network: Network, n_steps: int, sent: Mapping[str, np.ndarray], graded
             # Arrived = sent now + under way before - under way now; those under way are the last `delay` timesteps.
             at = before[source.name].shape[1] - projection.delay
             first, last = before[source.name][:, at:], after[source.name][:, at:]
-            synapses = np.count_nonzero(projection.weights, axis=0) if projection.kind is Kind.SPARSE else np.full(source.size, p.size)
+            synapses = projection.fan_out
             arrived = sent[source.name] + np.count_nonzero(first, axis=1) - np.count_nonzero(last, axis=1)
             events += arrived.sum(axis=1)
             sops += arrived @ synapses

@@ -58,7 +58,9 @@ def _worst(network: Network, target: str, port: Port) -> tuple[int, int]:
     for best in choose:
         total = np.zeros(network.population(target).size, dtype=np.int64)
         for p in network.incoming(target, port):
-            count = np.count_nonzero(p.weights, axis=1) if p.kind is Kind.SPARSE else p.weights.shape[1]
+            # How many synapses each neuron has: what weights of 1 add up to.
+            one_each = (p.weights != 0).astype(int) if p.kind is Kind.SPARSE else np.ones_like(p.weights)
+            count = replace(p, weights=one_each, codebook=None, weight_bits=8).sum_bounds((1, 1))[1]
             total += count * (best(0, *(w * x for w in _extremes(p) for x in network.population(p.source).payload_range)) << p.shift)
         ends.append(int(best(total)))
     return ends[0], ends[1]

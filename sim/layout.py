@@ -182,7 +182,9 @@ def _trace(tile: dict, offsets: dict[str, int]) -> TraceTable:
     level = np.full(n_updates, -1, dtype=np.int32)
     for group in tile["groups"]:
         first, last = group["update_base"], group["update_base"] + group["updates"]
-        neuron = np.arange(group["updates"] * lanes).reshape(-1, lanes)
+        row, lane = np.divmod(np.arange(group["updates"] * lanes), tile["lanes"])
+        block, place = np.divmod(row, group.get("positions", 1))  # a row is P channels at one place of a map
+        neuron = ((block * tile["lanes"] + lane) * group.get("positions", 1) + place).reshape(-1, lanes)
         column[first:last] = np.where(neuron < group["size"], offsets[group["population"]] + group["first"] + neuron, -1)
         level[first:last] = group["level"]
     return TraceTable(lanes, tile["v_bits"], column, level)

@@ -116,8 +116,12 @@ def tile_cycles(chip: ChipSpec, tile: TileSpec, sent: KeyEvents, n_phases: int) 
             clip, step, neuron = (a.reshape(-1) for a in np.indices((n, n_steps, group.size)))
         else:
             clip, step, neuron = np.nonzero(sent.spikes[group.population][:, :, group.first : group.first + group.size])
-        beat = neuron % tile.lanes // tile.update_lanes
-        end = start[clip, step] + (neuron // tile.lanes + 1) * row[clip, step]
+        place = tile.places(index)[neuron]
+        if group.positions > 1:  # spikes leave in the order of their places
+            order = np.lexsort((place, step, clip))
+            clip, step, place = clip[order], step[order], place[order]
+        beat = place % tile.lanes // tile.update_lanes
+        end = start[clip, step] + (place // tile.lanes + 1) * row[clip, step]
         parts.append(Flits(segment=clip * n_phases + phase[step], ready=tile.front_latency + end + beat + tile.update_latency + 1,
                            key=np.full(len(clip), group.key, dtype=np.int64)))
     done = np.where(active, tile.front_latency + walk + tile.beats + tile.update_latency, 1)

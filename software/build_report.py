@@ -32,10 +32,12 @@ def build_report(network: Network, chip: ChipSpec, board: Board, scenario: Scena
     rows = []
     for index, tile in enumerate(chip.tiles):
         for g, group in enumerate(tile.groups):
+            scattered, windows = (len(group.sparse.words), group.sparse.windows) if group.sparse else (0, ())
+            words = tile.rows(g) * (group.axons + group.side_axons) + sum(w.words(tile.lanes) for w in windows)
             rows.append((index, group.population, f"{group.first}..{group.first + group.size - 1}", tile.lanes, tile.update_lanes,
-                         tile.rows(g), group.axons, tile.rows(g) * group.axons * tile.lanes * tile.weight_bits,
+                         tile.rows(g), group.axons + group.side_axons + scattered, words * tile.lanes * tile.weight_bits,
                          f"{tile.weight_bits}/{tile.accumulator_bits}/{tile.stored_bits}", group.level))
-    out.append(_table(("tile", "population", "neurons", "lanes", "update lanes", "rows", "axons", "weight bits stored",
+    out.append(_table(("tile", "population", "neurons", "lanes", "update lanes", "rows", "axons", "weight bits stored dense, or of kernels",
                        "bits of weight/accumulator/state", "level"), rows))
     out.append("\n## Weights\n")
     out.append(_table(("projection", "port", "stored", "delay", "weights", "synapses", "that exist", "bits if dense", "bits if sparse", "equal at"), [

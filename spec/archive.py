@@ -2,9 +2,10 @@
 
 The archive is a plain zip of ``.npy`` members: ``header`` (the JSON text as bytes), ``population_<i>_theta`` and
 ``population_<i>_bias`` (``[size], int64``), further parameters of each neuron where a population has them, and
-``projection_<j>_weights`` (``[target, source], int8``; once for projections that share a matrix), so ``numpy.load`` opens it too.
+``projection_<j>_weights`` (``[target, source], int8``, of a convolution four-dimensional; once for projections that share a matrix), so
+``numpy.load`` opens it too.
 
-Format version 2 has the fields that version 1 has not; a network that needs none of them is written as version 1.
+Format version 2 has the fields that version 1 has not, version 3 convolutions; a network is written as the lowest version that has what it needs.
 
 A file is not trusted: sizes are checked in the directory of the zip before anything is unpacked, unpacking stops at the size that
 was announced, and every array must have the type and shape that the header calls for.
@@ -26,6 +27,7 @@ from typing import Any
 import numpy as np
 
 from .arithmetic import Decay, Rounding
+from .convolution import Conv
 from .errors import FileFormatError, NetworkError
 from .network import MAX_NEURONS, MAX_POPULATIONS, MAX_SYNAPSES, Network, Population, Projection
 from .neuron import Gain, Kind, Model, Port, Readout, Refractory, Reset
@@ -33,7 +35,7 @@ from .neuron import Gain, Kind, Model, Port, Readout, Refractory, Reset
 __all__ = ["FORMAT", "FORMAT_VERSION", "load_network", "network_bytes", "save_network"]
 
 FORMAT = "spikeloom-network"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _MAX_HEADER = 1 << 24
 _MAX_PROJECTIONS = 1 << 12
 _MAX_MEMBERS = 1 + 9 * MAX_POPULATIONS + _MAX_PROJECTIONS
@@ -52,6 +54,9 @@ _POPULATION_2: dict[str, type] = {
     "max_spikes": int, "refractory": int, "refractory_mode": str, "inhibition": int, "v_floor": int, "arrays": list}
 _PROJECTION: dict[str, type] = {"source": str, "target": str, "weight_bits": int, "delay": int, "shift": int}
 _PROJECTION_2: dict[str, type] = {"port": str, "codebook": list, "kind": str, "matrix": str}
+_PROJECTION_3: dict[str, type] = {"conv": dict}
+_CONV: dict[str, type] = {"shape": list, "out_channels": int, "kernel": list}
+_CONV_OPTIONAL: dict[str, type] = {"stride": list, "padding": list, "dilation": list, "groups": int, "pool": list}
 _ARRAYS = ("alpha", "beta", "classes", "gate_bias", "gate_table", "jump", "v_init")
 _MAX_GATE_TABLE = 1 << 12  # entries
 
@@ -60,7 +65,8 @@ def network_bytes(network: Network) -> bytes:
     populations, projections = [p.header() for p in network.populations], [p.header() for p in network.projections]
     # v_init is a field of version 1 as well, where all neurons share it.
     later = [set(p) & set(_POPULATION_2) - {"v_init"} for p in populations] + [set(p) & set(_PROJECTION_2) for p in projections]
-    header = {"format": FORMAT, "format_version": 2 if any(later) else 1, "name": network.name, "metadata": dict(network.metadata),
+    version = 3 if any(set(p) & set(_PROJECTION_3) for p in projections) else 2 if any(later) else 1
+    header = {"format": FORMAT, "format_version": version, "name": network.name, "metadata": dict(network.metadata),
               "populations": populations, "projections": projections}
     members = {"header": np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)}
     for i, population in enumerate(network.populations):
@@ -249,7 +255,7 @@ class _Reader:
 
     def _projection(self, j: int, record: Any, sizes: dict[str, int]) -> Projection:
         where = f"projection {j}"
-        self._fields(where, record, _PROJECTION, _PROJECTION_2)
+        self._fields(where, record, _PROJECTION, _PROJECTION_2 | _PROJECTION_3)
         for end in ("source", "target"):
             if record[end] not in sizes:
                 raise self._error(f"{where}: its {end} {record[end][:63]!r} is no population of this network")
@@ -259,7 +265,17 @@ class _Reader:
             if not all(type(entry) is int and -128 <= entry <= 127 for entry in values["codebook"]):
                 raise self._error(f"{where}: a codebook holds integers of 8 bits")
             values["codebook"] = tuple(values["codebook"])
-        shape, name = (sizes[record["target"]], sizes[record["source"]]), values.get("matrix", "")
+        shape: tuple[int, ...] = (sizes[record["target"]], sizes[record["source"]])
+        if "conv" in values:
+            self._fields(f"{where}: conv", values["conv"], _CONV, _CONV_OPTIONAL)
+            try:
+                values["conv"] = Conv(**values["conv"])
+            except NetworkError as error:
+                raise NetworkError(f"Projection {values['source']} -> {values['target']}: conv: {error}") from None
+            shape = values["conv"].weights_shape
+            if math.prod(shape) > MAX_SYNAPSES:
+                raise self._error(f"{where}: weights of shape {list(shape)} are more than the {MAX_SYNAPSES} that are possible")
+        name = values.get("matrix", "")
         weights = self._matrices.get(name) if name else None
         if weights is None:
             weights = self._array(f"projection_{j}_weights", np.int8, shape)

@@ -3,12 +3,13 @@
 Words, lowest bits first:
 
 * weights: word ``weight_base(list) + row * axons + axon`` is P weights of ``weight_bits``, lane 0 lowest, two's complement, or indices into the
-  list's codebook;
+  list's codebook; of a scattered list the words of its convolutions, in the order of :mod:`.window`;
 * parameters: word ``update_base(group) + row * P/U + beat`` is for each of U lanes {theta, bias, ...}: theta lowest (unsigned), bias
   above it (two's complement), then what else ``TileSpec.fields`` names;
 * sparse weights: word ``sparse_base(group) + ...``, axon after axon, is P of {row, weight}: row lowest (unsigned), weight above it (two's
   complement, 0 where the lane has no synapse in this word);
-* pointers: word ``pointer_base(group) + axon`` is {first sparse word, number of words}: first lowest;
+* pointers: word ``pointer_base(group) + axon`` is {first word, number of words}: first lowest; on a tile with convolutions with what else
+  ``TileSpec.pointer_fields`` names above;
 * axon table: word ``key * stride + i`` is {list, base, delay, last}: entry i of the key, ``last`` set on its last one. ``stride``
   is the largest number of entries of a key on this tile (1 in all but odd graphs, 2 where gates listen). Only the delay modulo the slots is stored.
 """
@@ -110,7 +111,7 @@ class TileImage:
     table : words of the axon table, ``[depth], int64``.
     parameters : the tile's further parameters by name, ``[n_updates, U], int64``; 0 where there is no neuron.
     sparse : ``[sparse_depth, P, 2], int32``: row and weight of the synapses that are stored one by one.
-    pointers : ``[pointer_depth, 2], int64``: first sparse word of an axon, and number of its words.
+    pointers : ``[pointer_depth, fields], int64``: the tile's ``pointer_fields`` of each scattered axon.
     """
 
     weights: np.ndarray
@@ -203,7 +204,7 @@ class MemoryImage:
                                                       "table": (table_layout(spec, len(chip.keys)).depth,),
                           **{f.name: (spec.n_updates, spec.update_lanes) for f in spec.fields}}
                 if spec.has_sparse:
-                    shapes.update(sparse=(spec.sparse_depth, spec.lanes, 2), pointers=(spec.pointer_depth, 2))
+                    shapes.update(sparse=(spec.sparse_depth, spec.lanes, 2), pointers=(spec.pointer_depth, len(spec.pointer_fields)))
                 tile = {name: arrays[f"{name}_{number}"] for name in shapes}
                 for name, array in tile.items():
                     if array.shape != shapes[name] or array.dtype.kind != "i":

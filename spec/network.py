@@ -84,7 +84,11 @@ class Network:
                 raise NetworkError(f"{where}: an {source.model.name} population does not spike, so it cannot be a source; use a model that "
                                    "fires, or lead from a population before it")
             _check_port(projection, target, where)
-            if projection.weights.shape != (target.size, source.size):
+            if projection.conv is not None and projection.shape != (target.size, source.size):
+                maps = [list(projection.conv.shape), list(projection.conv.out_shape)]
+                raise NetworkError(f"{where}: its maps are {maps[0]} and {maps[1]} (channels, height, width), and the populations have {source.size} "
+                                   f"and {target.size} neurons; mend the geometry or the sizes")
+            if projection.shape != (target.size, source.size):
                 raise NetworkError(f"{where}: weights have shape {list(projection.weights.shape)}, the populations need [{target.size}, "
                                    f"{source.size}], a row per neuron of {target.name!r}; mend them or the sizes"
                                    + ("; they may be transposed" if projection.weights.T.shape == (target.size, source.size) else ""))
@@ -97,6 +101,7 @@ class Network:
                 raise NetworkError(f"Population {population.name!r}: no projection leads to it, so it has no weights; add one, or leave it out")
             if population.model is not Model.INPUT and not self.incoming(population.name, Port.CURRENT):
                 raise NetworkError(f"Population {population.name!r}: no projection leads to its port 'i', so nothing drives its membrane; add one")
+        _check_maps(self.projections)
         _check_matrices(self.projections)
         _ = self.order  # raises on a cycle of delay 0
 
@@ -151,10 +156,9 @@ class Network:
         high = low.copy()
         for projection in self.incoming(name, port):
             smallest, largest = self.population(projection.source).payload_range
-            weights = projection.weights.astype(np.int64) << projection.shift
-            ends = np.stack([weights * smallest, weights * largest, weights * 0])
-            low += ends.min(axis=0).sum(axis=1)
-            high += ends.max(axis=0).sum(axis=1)
+            lows, highs = projection.sum_bounds((smallest, largest))
+            low += lows << projection.shift
+            high += highs << projection.shift
         return int(low.min()), int(high.max())
 
     @cached_property
@@ -173,8 +177,9 @@ class Network:
 
 
 def _check_port(projection: Projection, target: Population, where: str) -> None:
-    if projection.kind is Kind.SPARSE and projection.port is not Port.CURRENT:
-        raise NetworkError(f"{where}: only projections into port 'i' can be sparse, not into {projection.port.value!r}; make it dense")
+    if projection.kind is not Kind.DENSE and projection.port is not Port.CURRENT:
+        raise NetworkError(f"{where}: only projections into port 'i' can be {projection.kind.value}, not into {projection.port.value!r}; "
+                           "make it dense")
     if projection.port is Port.GATE and not target.has_gate:
         raise NetworkError(f"{where}: port {projection.port.value!r} is that of a gate, and {target.name!r} is {target.model.value}; "
                            "use a SPIKGRU, or port 'i'")
@@ -185,6 +190,20 @@ def _check_port(projection: Projection, target: Population, where: str) -> None:
         raise NetworkError(f"{where}: {target.name!r} has a gate, and a neuron has one port beside 'i': inhibit it by negative weights at 'i'")
 
 
+def _check_maps(projections: tuple[Projection, ...]) -> None:
+    """Convolutions into one population agree on its map."""
+    first: dict[str, Projection] = {}
+    for projection in projections:
+        if projection.conv is None:
+            continue
+        other = first.setdefault(projection.target, projection)
+        assert other.conv is not None
+        if other.conv.out_shape != projection.conv.out_shape:
+            own, others = list(projection.conv.out_shape), list(other.conv.out_shape)
+            raise NetworkError(f"Projection {projection.source} -> {projection.target}: its target map is {own}, and that of {other.source} -> "
+                               f"{other.target} is {others} (channels, height, width); a population has one map: make them equal")
+
+
 def _check_matrices(projections: tuple[Projection, ...]) -> None:
     """Projections that share a matrix have the same synapses in the same format."""
     first: dict[str, Projection] = {}
@@ -192,8 +211,8 @@ def _check_matrices(projections: tuple[Projection, ...]) -> None:
         if not projection.matrix:
             continue
         other = first.setdefault(projection.matrix, projection)
-        formats = [(p.weight_bits, p.shift, p.codebook, p.kind) for p in (projection, other)]
+        formats = [(p.weight_bits, p.shift, p.codebook, p.kind, p.conv) for p in (projection, other)]
         if projection.weights.shape != other.weights.shape or not np.array_equal(projection.weights, other.weights) or formats[0] != formats[1]:
             raise NetworkError(f"Projection {projection.source} -> {projection.target}: it shares the matrix {projection.matrix!r} with "
-                               f"{other.source} -> {other.target}, but its weights, weight_bits, shift, codebook or kind differ; make them equal, "
-                               "or give it another name")
+                               f"{other.source} -> {other.target}, but its weights, weight_bits, shift, codebook, geometry or kind differ; make them "
+                               "equal, or give it another name")

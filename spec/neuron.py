@@ -57,6 +57,7 @@ class Kind(enum.Enum):
 
     DENSE = "dense"  # all, weights of 0 included
     SPARSE = "sparse"  # those whose weight is not 0
+    CONV = "conv"  # those of a convolution, weights of 0 included; each weight is stored once, and serves many
 
 
 class Readout(enum.Enum):

@@ -6,10 +6,12 @@ import enum
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from .convolution import Conv
 from .errors import NetworkError
 from .fields import check_fields
 from .neuron import Kind, Port
@@ -17,7 +19,7 @@ from .neuron import Kind, Port
 __all__ = ["Projection"]
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
-_OPTIONAL = {"port": Port.CURRENT, "codebook": None, "kind": Kind.DENSE, "matrix": ""}  # not in the file where they are this
+_OPTIONAL = {"port": Port.CURRENT, "codebook": None, "kind": Kind.DENSE, "matrix": "", "conv": None}  # not in the file where they are this
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,14 +29,16 @@ class Projection:
     Parameters
     ----------
     source, target : names of populations.
-    weights : ``[target size, source size]``, signed integers, stored as int8.
+    weights : ``[target size, source size]``, signed integers, stored as int8; of a convolution ``[out channels, in channels of a group, kernel
+        height, kernel width]``.
     weight_bits : width of a weight, two's complement, 2..8; 1: weights are -1 and +1. With a codebook it is the width of an index.
     delay : timesteps between the spike and its effect; 0 acts in the same timestep (feed-forward), 1 or more otherwise.
     shift : left shift of the weights into the accumulator, 0..12.
     port : :class:`~spikeloom.spec.neuron.Port`, what the events do at the target.
     codebook : the values that a weight can have, 2 to 16 integers of 8 bits, ascending; None where it can have any.
-    kind : :class:`~spikeloom.spec.neuron.Kind`: whether synapses of weight 0 exist.
+    kind : :class:`~spikeloom.spec.neuron.Kind`: which synapses exist.
     matrix : projections that give the same name here have the same weights, and share their storage on a tile.
+    conv : geometry of a projection of kind ``conv``, None of any other.
     """
 
     source: str
@@ -47,14 +51,19 @@ class Projection:
     codebook: tuple[int, ...] | None = None
     kind: Kind = Kind.DENSE
     matrix: str = ""
+    conv: Conv | None = None
 
     def __post_init__(self) -> None:
         where = f"Projection {self.source} -> {self.target}"
         weights = np.asarray(self.weights)
-        if weights.dtype.kind not in "iu" or weights.ndim != 2:
-            raise NetworkError(f"{where}: weights must be a matrix of integers, not {weights.dtype} of shape {list(weights.shape)}; "
-                               "quantize them first")
         check_fields(self, where, ("weight_bits", "delay", "shift"), {"port": Port, "kind": Kind})
+        if not isinstance(self.conv, Conv) and (self.kind is Kind.CONV or self.conv is not None):
+            raise NetworkError(f"{where}: kind 'conv' needs its geometry, a Conv, not {self.conv!r}")
+        if self.conv is not None and self.kind is not Kind.CONV:
+            raise NetworkError(f"{where}: a geometry is that of kind 'conv', not of {self.kind.value!r}; leave out one of the two")
+        if weights.dtype.kind not in "iu" or (weights.ndim != 2 if self.conv is None else weights.shape != self.conv.weights_shape):
+            wanted = "a matrix of integers" if self.conv is None else f"integers of shape {list(self.conv.weights_shape)}"
+            raise NetworkError(f"{where}: weights must be {wanted}, not {weights.dtype} of shape {list(weights.shape)}; quantize them first")
         if self.codebook is not None:
             object.__setattr__(self, "codebook", _checked_codebook(self.codebook, where))
             object.__setattr__(self, "weight_bits", (len(self.codebook or ()) - 1).bit_length())
@@ -65,8 +74,9 @@ class Projection:
         if self.codebook is not None:
             known = np.isin(weights, self.codebook)
             if not known.all():
-                post, pre = (int(k) for k in np.argwhere(~known)[0])
-                raise NetworkError(f"{where}: weight {weights[post, pre]} from neuron {pre} to neuron {post} is no entry of the codebook "
+                place = tuple(int(k) for k in np.argwhere(~known)[0])
+                which = f"from neuron {place[1]} to neuron {place[0]}" if self.conv is None else f"at {list(place)}"
+                raise NetworkError(f"{where}: weight {weights[place]} {which} is no entry of the codebook "
                                    f"({', '.join(map(str, self.codebook))}); {int((~known).sum())} weights are not: "
                                    + ("use a codebook of 16 entries at most that has them" if self.weight_bits > 1 or self.codebook != (-1, 1) else
                                       "with 1 bit all are -1 or 1; use 2 bits or more, or a codebook"))
@@ -104,8 +114,42 @@ class Projection:
 
     @property
     def synapses(self) -> int:
-        """How many synapses exist: all of a dense projection, those of other weights than 0 of a sparse one."""
-        return int(np.count_nonzero(self.weights)) if self.kind is Kind.SPARSE else self.weights.size
+        """How many synapses exist: all of a dense projection, those of other weights than 0 of a sparse one, the kernel's at each place of a map."""
+        return int(self.fan_out.sum())
+
+    @cached_property
+    def fan_out(self) -> np.ndarray:
+        """Synapses of each neuron of the source, ``[source size], int64``."""
+        if self.conv is not None:
+            return self.conv.fan_out
+        if self.kind is Kind.SPARSE:
+            return np.count_nonzero(self.weights, axis=0).astype(np.int64)
+        return np.full(self.weights.shape[1], self.weights.shape[0], dtype=np.int64)
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        """Neurons of the target, and of the source."""
+        return self.weights.shape if self.conv is None else (self.conv.target_size, self.conv.source_size)
+
+    def rows(self, first: int, size: int) -> np.ndarray:
+        """Weights to ``size`` neurons of the target, ``[size, source size], int64``; of a convolution those of whole channels, 0 where there is no
+        synapse: large, so for small maps and tests."""
+        if self.conv is None:
+            return self.weights[first:first + size].astype(np.int64)
+        return self.conv.matrix(self.weights.astype(np.int64), first // self.conv.positions, size // self.conv.positions)
+
+    def sum_bounds(self, payloads: tuple[int, int], first: int = 0, size: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Smallest and largest sum that events of payloads in this range give each neuron of the target, or ``size`` of them; ``[size], int64`` each,
+        before the shift."""
+        weights = self.weights.astype(np.int64)
+        cut = slice(first, None if size is None else first + size)
+        if self.conv is None:
+            weights = weights[cut]
+        ends = np.stack([weights * payloads[0], weights * payloads[1], np.zeros_like(weights)])
+        if self.conv is None:
+            return ends.min(axis=0).sum(axis=1), ends.max(axis=0).sum(axis=1)
+        ones = np.ones((1, self.conv.source_size), dtype=np.int64)
+        return self.conv.apply(ends.min(axis=0), ones)[0, cut], self.conv.apply(ends.max(axis=0), ones)[0, cut]
 
     def header(self) -> dict:
         """All fields but the weights, as JSON values; those that were added later only where they say something."""
@@ -114,6 +158,8 @@ class Projection:
             value = getattr(self, f.name)
             if f.name == "weights" or (f.name in _OPTIONAL and value == _OPTIONAL[f.name]):
                 continue
+            if isinstance(value, Conv):
+                value = value.header()
             out[f.name] = value.value if isinstance(value, enum.Enum) else list(value) if isinstance(value, tuple) else value
         return out
 

@@ -2,31 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
+
 from .arithmetic import bits_signed, bits_unsigned
 from .update import UpdateSpec
+from .window import Steps, WindowSpec
 
-__all__ = ["MAIN", "SIDE", "SPARSE", "AxonEntry", "GroupSpec", "ParameterSpec", "SparseSpec", "TileSpec"]
+__all__ = ["MAIN", "SIDE", "SPARSE", "AxonEntry", "GroupSpec", "ParameterSpec", "SparseSpec", "TileSpec", "places", "pointer_fields"]
 
-# Event lists of a group: port ``i``, its other port (gate or block), and port ``i`` of projections that store existing synapses only.
+# Event lists of a group: port ``i``, its other port (gate or block), and port ``i`` of what is scattered: sparse projections and convolutions.
 MAIN, SIDE, SPARSE = range(3)
+
+
+def places(size: int, positions: int, lanes: int) -> np.ndarray:
+    """Where ``size`` neurons of a map with so many positions are on a tile, ``row * lanes + lane``; ``[size], int64``."""
+    channel, place = np.divmod(np.arange(size), positions)
+    return (channel // lanes * positions + place) * lanes + channel % lanes
 
 
 @dataclass(frozen=True, kw_only=True)
 class SparseSpec:
-    """Sparse storage of a group: per axon its words of P synapses, one per lane at most, and how many synapses exist.
+    """What is scattered onto a group: per axon its words of P synapses, one per lane at most, and how many synapses exist.
 
-    Synapses lie in the lane of their neuron, so an axon takes as many words as its fullest lane has synapses. ``weight_bits`` is the width of a
-    weight.
+    Sparse synapses lie in the lane of their neuron, so an axon takes as many words as its fullest lane has synapses; ``weight_bits`` is the width
+    of such a weight (0 where there are none). ``windows`` are convolutions: their axons' words are those of the window, and lie with those of dense
+    projections, once.
     """
 
     words: tuple[int, ...]
     synapses: tuple[int, ...]
     weight_bits: int
+    windows: tuple[WindowSpec, ...] = ()
+
+    @property
+    def stored_words(self) -> int:
+        """Words of sparse synapses."""
+        return sum(self.words) - sum(sum(self.words[w.axon:w.axon + w.axons]) for w in self.windows)
+
+    @property
+    def has_words(self) -> bool:
+        """Whether any of its axons has sparse synapses."""
+        return len(self.words) > sum(w.axons for w in self.windows)
+
+
+def _walks(scattered: Sequence[SparseSpec], lanes: int) -> tuple[Steps | None, ...]:
+    found: list[Steps | None] = [None] * any(s.has_words for s in scattered)
+    return tuple(dict.fromkeys(found + [w.steps(lanes) for s in scattered for w in s.windows]))
+
+
+def pointer_fields(scattered: Sequence[SparseSpec], lanes: int, row_bits: int, sparse_depth: int, weight_depth: int) -> dict[str, int]:
+    """:attr:`TileSpec.pointer_fields` of a tile with these scattered lists and memories."""
+    windows = [w.pointers(lanes) for s in scattered for w in s.windows]
+
+    def widest(name: str) -> int:
+        return max((int(getattr(p, name).max()) for p in windows), default=0)
+
+    # A memory has bits, even if no synapse exists.
+    count = max(max((max(s.words) for s in scattered if s.has_words), default=0), widest("count"), 1)
+    bits = {"first": bits_unsigned(max(sparse_depth, weight_depth if windows else 1) - 1), "count": bits_unsigned(count)}
+    if windows:
+        bits |= {"row": row_bits, **{name: bits_unsigned(widest(name)) for name in ("lines", "blocks", "part")},
+                 "walk": bits_unsigned(len(_walks(scattered, lanes)) - 1)}
+    return bits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +77,8 @@ class GroupSpec:
 
     ``key`` is the source key of its events (None if nobody listens), ``level`` the phase of its timestep 0 (sigma),
     ``axons`` the number of its input lines, ``side_axons`` of those into its other port (gate or block; 0 if it has none), ``sparse`` those
-    whose synapses are stored one by one (None if there are none);
+    that are scattered (None if there are none);
+    ``positions`` are the places of its map: neuron ``channel * positions + place`` (1 where no convolution leads to it);
     ``theta``, ``bias``, ``gate_bias`` and ``jump`` are its parameters where the tile keeps them as constants.
     """
 
@@ -52,6 +95,7 @@ class GroupSpec:
     bias: int = 0
     gate_bias: int = 0
     jump: int = 0
+    positions: int = 1
 
 
 class AxonEntry(NamedTuple):
@@ -125,8 +169,12 @@ class TileSpec:
         return self.lanes // self.update_lanes
 
     def rows(self, group: int) -> int:
-        """Rows of P neurons in a group."""
-        return -(-self.groups[group].size // self.lanes)
+        """Rows of P neurons in a group: of a map, P channels at one of its places."""
+        return -(-self.groups[group].size // (self.lanes * self.groups[group].positions)) * self.groups[group].positions
+
+    def places(self, group: int) -> np.ndarray:
+        """Where each neuron of a group is, ``row * P + lane``; ``[size], int64``."""
+        return places(self.groups[group].size, self.groups[group].positions, self.lanes)
 
     @cached_property
     def lists(self) -> tuple[tuple[int, int], ...]:
@@ -151,8 +199,23 @@ class TileSpec:
 
     @property
     def has_sparse(self) -> bool:
-        """Whether a group has synapses that are stored one by one."""
+        """Whether a group has projections that are scattered."""
         return any(g.sparse is not None for g in self.groups)
+
+    @property
+    def has_words(self) -> bool:
+        """Whether a group has synapses that are stored one by one."""
+        return any(g.sparse is not None and g.sparse.has_words for g in self.groups)
+
+    @property
+    def has_windows(self) -> bool:
+        """Whether a convolution leads to a group."""
+        return any(g.sparse is not None and g.sparse.windows for g in self.groups)
+
+    @cached_property
+    def walks(self) -> tuple[Steps | None, ...]:
+        """The different ways to go through an axon's words: None one after the other (sparse synapses), and the steps of windows."""
+        return _walks([g.sparse for g in self.groups if g.sparse], self.lanes)
 
     @property
     def row_bits(self) -> int:
@@ -165,11 +228,11 @@ class TileSpec:
         return max((g.sparse.weight_bits for g in self.groups if g.sparse), default=0)
 
     def sparse_base(self, group: int) -> int:
-        """Address of the first sparse word of a group; its axons' words follow each other."""
-        return sum(sum(g.sparse.words) for g in self.groups[:group] if g.sparse)
+        """Address of the first sparse word of a group; its axons' words follow each other, those of windows left out."""
+        return sum(g.sparse.stored_words for g in self.groups[:group] if g.sparse)
 
     def pointer_base(self, group: int) -> int:
-        """Address of the pointer {first word, number of words} of a group's first sparse axon."""
+        """Address of the pointer of a group's first scattered axon."""
         return sum(len(g.sparse.words) for g in self.groups[:group] if g.sparse)
 
     @property
@@ -179,22 +242,32 @@ class TileSpec:
 
     @property
     def pointer_depth(self) -> int:
-        """Pointers to sparse words: one per sparse axon."""
+        """Pointers to words: one per scattered axon."""
         return self.pointer_base(len(self.groups))
 
+    @cached_property
+    def pointer_fields(self) -> dict[str, int]:
+        """Widths of a pointer's fields, lowest first: the first word and the number of words; where there are windows, those of a line, and the row
+        of the first, lines and blocks (less 1), part of the lanes, and which of the ``walks`` it is."""
+        return pointer_fields([g.sparse for g in self.groups if g.sparse], self.lanes, self.row_bits, self.sparse_depth, self.weight_depth)
+
     @property
-    def pointer_bits(self) -> tuple[int, int]:
-        """Widths of a pointer's fields: first word, number of words."""
-        most = max((max(g.sparse.words, default=0) for g in self.groups if g.sparse), default=0)
-        return bits_unsigned(max(self.sparse_depth - 1, 0)), max(1, bits_unsigned(most))  # a memory has bits, even if no synapse exists
+    def pointer_bits(self) -> tuple[int, ...]:
+        """The widths alone."""
+        return tuple(self.pointer_fields.values())
 
     def weight_base(self, number: int) -> int:
-        """Address of the first weight word of a list; the word of (row, axon) follows at row * axons + axon."""
+        """Address of the first weight word of a list; the word of (row, axon) follows at row * axons + axon. Of a scattered list they are those of
+        its windows, one after the other (:mod:`.window`)."""
         owner = self.shared[number] if self.shared else number
         return sum(self._words(k) for k in range(owner) if not self.shared or self.shared[k] == k)
 
     def _words(self, number: int) -> int:
-        return self.rows(self.lists[number][0]) * self.list_axons(number) if self.lists[number][1] != SPARSE else 0
+        group, port = self.lists[number]
+        if port != SPARSE:
+            return self.rows(group) * self.list_axons(number)
+        sparse = self.groups[group].sparse
+        return sum(w.words(self.lanes) for w in sparse.windows) if sparse else 0
 
     def codebook(self, number: int) -> tuple[int, ...]:
         """What the indices of a list stand for; empty where its weights are stored as they are."""
@@ -242,6 +315,11 @@ class TileSpec:
     def payload_bits(self) -> int:
         """Bits of payload in the event queue (signed where graded; the sign alone where +1 or -1)."""
         return {"unit": 0, "sign": 1, "graded": bits_signed(min(self.payload_min, 0), max(self.payload_max, 0))}[self.payload_kind]
+
+    @property
+    def term_bits(self) -> int:
+        """Width of a weight times a payload."""
+        return self.value_weight_bits + {"unit": 0, "sign": 1, "graded": self.payload_bits}[self.payload_kind]
 
     @property
     def stored_bits(self) -> int:

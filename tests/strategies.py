@@ -8,9 +8,11 @@ import numpy as np
 from hypothesis import strategies as st
 
 from spikeloom.spec.arithmetic import Decay, Rounding
+from spikeloom.spec.convolution import Conv
+from spikeloom.spec.errors import NetworkError
 from spikeloom.spec.network import Gain, Kind, Model, Network, Population, Port, Projection, Readout, Refractory, Reset
 
-__all__ = ["plan_options", "random_networks"]
+__all__ = ["convolutions", "plan_options", "random_networks"]
 
 PAYLOADS = ((1, 1), (1, 1), (1, 1), (-1, 1), (0, 1), (1, 7), (-4, 3), (-256, 255), (-3, -1))
 DECAYS = st.one_of(
@@ -25,8 +27,32 @@ VALUES = (Model.LI, Model.CUBALI)  # those that are read and do not spike
 
 
 @st.composite
-def _populations(draw, name: str, max_size: int, model: Model, rng: np.random.Generator, output: bool, extended: bool) -> Population:
-    size = draw(st.integers(1, max_size))
+def convolutions(draw, source_size: int, largest: int) -> Conv | None:
+    """A convolution from a map of so many neurons to one of ``largest`` at most, or None where what was drawn is none."""
+    channels = draw(st.sampled_from([n for n in range(1, source_size + 1) if source_size % n == 0]))
+    height = draw(st.sampled_from([n for n in range(1, source_size // channels + 1) if source_size // channels % n == 0]))
+    width = source_size // channels // height
+    groups = draw(st.sampled_from([1, 1, 1, *(n for n in range(1, channels + 1) if channels % n == 0)]))
+    pool = (draw(st.integers(1, min(2, height))), draw(st.integers(1, min(2, width)))) if draw(st.booleans()) else (1, 1)
+    kernel = draw(st.integers(1, min(4, height + 1))), draw(st.integers(1, min(4, width + 1)))
+    try:
+        conv = Conv(shape=(channels, height, width), out_channels=groups * draw(st.integers(1, 6)), kernel=kernel, groups=groups, pool=pool,
+                    stride=(draw(st.integers(1, 3)), draw(st.integers(1, 3))), padding=tuple(draw(st.integers(0, 2)) for _ in range(4)),
+                    dilation=(draw(st.sampled_from((1, 1, 1, 2, 3))), draw(st.sampled_from((1, 1, 1, 2, 3)))))
+    except NetworkError:
+        return None
+    return conv if conv.target_size <= largest else None
+
+
+def _same(conv: Conv) -> Conv:
+    """A convolution of the target map of another onto itself."""
+    return Conv(shape=conv.out_shape, out_channels=conv.out_channels, kernel=(1, 3), padding=(0, 0, 1, 1))
+
+
+@st.composite
+def _populations(draw, name: str, max_size: int, model: Model, rng: np.random.Generator, output: bool, extended: bool,
+                 size: int | None = None) -> Population:
+    size = draw(st.integers(1, max_size)) if size is None else size
     if model is Model.INPUT:
         low, high = draw(st.sampled_from(PAYLOADS))
         return Population(name=name, size=size, model=model, payload_min=low, payload_max=high)
@@ -103,9 +129,9 @@ def _of_any(draw, model: Model, size: int, have: dict, rng: np.random.Generator)
 
 @st.composite
 def _projections(draw, source: Population, target: Population, delay: int, port: Port, rng: np.random.Generator, extended: bool,
-                 sparse: bool) -> Projection:
-    """A projection of any weight format; ``sparse`` allows that it is stored so."""
-    shape, density = (target.size, source.size), draw(st.sampled_from((0.0, 0.3, 1.0, 1.0)))
+                 sparse: bool, conv: Conv | None = None) -> Projection:
+    """A projection of any weight format; ``sparse`` allows that it is stored so; ``conv`` makes it a convolution."""
+    shape, density = (target.size, source.size) if conv is None else conv.weights_shape, draw(st.sampled_from((0.0, 0.3, 1.0, 1.0)))
     fields: dict = {"shift": draw(st.integers(0, 3)), "delay": delay, "port": port}
     form = draw(st.sampled_from(("plain", "plain", "1 bit", "codebook"))) if extended else "plain"
     if form == "plain":
@@ -121,14 +147,17 @@ def _projections(draw, source: Population, target: Population, delay: int, port:
         fields["codebook"], weights = tuple(book.tolist()), rng.choice(book, shape)
     if form == "plain" or 0 in fields.get("codebook", ()):
         weights = weights * (rng.random(shape) < density)
-    if sparse and port is Port.CURRENT and draw(st.booleans()):
+    if conv is not None:
+        fields |= {"kind": Kind.CONV, "conv": conv}
+    elif sparse and port is Port.CURRENT and draw(st.booleans()):
         fields["kind"] = Kind.SPARSE
     return Projection(source=source.name, target=target.name, weights=weights, **fields)
 
 
 @st.composite
 def random_networks(draw, max_size: int = 14, max_populations: int = 4, max_inputs: int = 2, max_delay: int = 4,
-                    recurrent: bool = True, extra_projections: int = 4, sparse: bool = True, shared: bool = True,
+                    recurrent: bool = True, extra_projections: int = 4, sparse: bool = True, shared: bool = True, conv: bool = True,
+                    convolutional: bool = False,
                     models: tuple[Model, ...] | None = None) -> Network:
     """A valid network: 1 to ``max_inputs`` inputs (unit, sign or graded) and populations of 1 to ``max_size`` neurons.
 
@@ -137,24 +166,33 @@ def random_networks(draw, max_size: int = 14, max_populations: int = 4, max_inpu
 
     About half of the networks are plain: IF, LIF and LI with weights of 2 to 8 bits, read as a count or a value. The others have any model
     and whatever the contract allows of it. ``models`` are those to draw from, in either half. ``sparse`` allows sparse projections,
-    ``shared`` projections that share a matrix (both: in the other half).
+    ``shared`` projections that share a matrix, ``conv`` convolutions (all: in the other half). ``convolutional``: a network of that half, each
+    population of which is led to by a convolution, if it is drawn one.
     """
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    extended = draw(st.booleans())
+    extended = convolutional or draw(st.booleans())
     inputs = [draw(_populations(f"in{i}", max_size, Model.INPUT, rng, False, extended)) for i in range(draw(st.integers(1, max_inputs)))]
     n = draw(st.integers(1, max_populations))
     drawn = [draw(st.sampled_from(models or (MODELS if extended else PLAIN))) for _ in range(n)]
     outputs = [draw(st.booleans()) for _ in range(n)]
     if not any(outputs) and not any(model in VALUES for model in drawn):
         outputs[-1] = True
-    neurons = [draw(_populations(f"p{i}", max_size, model, rng, output, extended)) for i, (model, output) in enumerate(zip(drawn, outputs))]
+    neurons: list[Population] = []
+    maps: dict[str, tuple[Population, Conv]] = {}  # source, and geometry, of populations that a convolution leads to
+    for i, (model, output) in enumerate(zip(drawn, outputs)):
+        source = draw(st.sampled_from(inputs + [p for p in neurons if p.model not in VALUES]))
+        geometry = draw(convolutions(source.size, 3 * max_size)) if extended and conv and (convolutional or draw(st.booleans())) else None
+        neurons.append(draw(_populations(f"p{i}", max_size, model, rng, output, extended, geometry and geometry.target_size)))
+        if geometry is not None:
+            maps[f"p{i}"] = source, geometry
     spiking = [i for i, model in enumerate(drawn) if model not in VALUES]
 
-    def project(begin: tuple[Population, int], target: Population, port: Port = Port.CURRENT, delay: int | None = None) -> Projection:
+    def project(begin: tuple[Population, int], target: Population, port: Port = Port.CURRENT, delay: int | None = None,
+                geometry: Conv | None = None) -> Projection:
         """``begin`` is the source and the least delay; without a ``delay`` one is drawn."""
         if delay is None:
             delay = max(begin[1], draw(st.sampled_from((0, 0, 0, 1, max_delay))))
-        return draw(_projections(begin[0], target, delay, port, rng, extended, extended and sparse))
+        return draw(_projections(begin[0], target, delay, port, rng, extended, extended and sparse, geometry))
 
     def any_source(target: int) -> tuple[Population, int]:
         """A population that may lead to neurons[target], and the least delay of its projection."""
@@ -164,7 +202,12 @@ def random_networks(draw, max_size: int = 14, max_populations: int = 4, max_inpu
     projections = []
     for i, target in enumerate(neurons):
         before = inputs + [neurons[k] for k in spiking if k < i]
-        projections.append(project((draw(st.sampled_from(before)), 0), target))
+        if target.name in maps:
+            projections.append(project((maps[target.name][0], 0), target, geometry=maps[target.name][1]))
+            if recurrent and target.model not in VALUES and draw(st.sampled_from((False, False, True))):
+                projections.append(project((target, 1), target, geometry=_same(maps[target.name][1])))
+        if target.name not in maps or draw(st.sampled_from((False, False, True))):
+            projections.append(project((draw(st.sampled_from(before)), 0), target))
     for _ in range(draw(st.integers(0, extra_projections)) if recurrent else 0):
         target = draw(st.integers(0, n - 1))
         projections.append(project(any_source(target), neurons[target]))
@@ -202,7 +245,8 @@ def random_networks(draw, max_size: int = 14, max_populations: int = 4, max_inpu
 @st.composite
 def plan_options(draw, network: Network) -> dict:
     """Keyword arguments for :func:`spikeloom.gen.plan.plan`: any lanes, update lanes, tiles (shared or split), fabric and ports."""
-    neurons = sum(p.size for p in network.populations if p.model is not Model.INPUT)
+    places = {q.target: q.conv.positions for q in network.projections if q.conv is not None}
+    neurons = sum(p.size // places.get(p.name, 1) for p in network.populations if p.model is not Model.INPUT)
     lanes = draw(st.one_of(st.none(), st.integers(1, 20)))
     updates = None
     if lanes is not None and draw(st.booleans()):

@@ -209,7 +209,10 @@ def compare(chip: ChipSpec, network: Network, x: np.ndarray, run: Run, *, result
                     wrong.append(f"{group.population}: update {beat} of tile {number} was made {len(got)} times, not {len(want)}")
                     continue
                 for lane in range(tile.update_lanes):
-                    neuron = group.first + beat * tile.update_lanes + lane
+                    row, of_row = beat // tile.beats, beat % tile.beats * tile.update_lanes + lane
+                    # A row of a map is P channels at one of its places.
+                    channel, place = row // group.positions * tile.lanes + of_row, row % group.positions
+                    neuron = group.first + channel * group.positions + place
                     if neuron < group.first + group.size:
                         wrong += [f"v of {group.population}[{neuron}] at t={t}: {row[lane]}, not {want[t, neuron]}"
                                   for t, row in enumerate(got) if row[lane] != want[t, neuron]]
@@ -299,7 +302,7 @@ def describe(network: Network, chip: ChipSpec | None = None, x: np.ndarray | Non
                          f"theta={np.asarray(p.theta).tolist()}, bias={np.asarray(p.bias).tolist()}")
     for q in network.projections:
         lines.append(f"  {q.source} -> {q.target}: delay={q.delay}, shift={q.shift}, {q.weight_bits} bits, port {q.port.value}, {q.kind.value}, "
-                     f"codebook={q.codebook}, matrix={q.matrix!r}, weights={q.weights.tolist()}")
+                     f"codebook={q.codebook}, matrix={q.matrix!r}, {q.conv}, weights={q.weights.tolist()}")
     if chip is not None:
         lines.append(f"  chip: period={chip.period}, fabric={chip.fabric.kind}, writable={chip.writable}, flit={chip.flit}")
         for number, tile in enumerate(chip.tiles):

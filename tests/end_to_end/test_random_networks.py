@@ -97,6 +97,12 @@ def test_the_counters_of_random_networks_are_those_of_the_golden_model(case):
     in_simulator(case, counters=True)
 
 
+@settings(**FAST, max_examples=12)
+@given(cases(max_size=12, max_populations=3, longest=6, convolutional=True))
+def test_random_convolutional_networks_equal_the_models_in_the_simulator(case):
+    in_simulator(case, counters=True)
+
+
 @settings(**FAST, max_examples=8)
 @given(cases(max_size=6, max_populations=3), st.integers(0, 2**31), st.sampled_from((0.0, 0.3, 0.8)))
 def test_random_hosts_get_what_the_golden_model_says(case, seed, stall):
@@ -131,6 +137,13 @@ def test_verilog_of_random_networks_equals_the_models_compiled(case):
 @settings(**LONG)
 @given(cases(longest=12, max_size=24, max_populations=6, max_inputs=3, max_delay=63, extra_projections=8))
 def test_many_random_networks_equal_the_models_in_the_simulator(case):
+    in_simulator(case, counters=True)
+
+
+@pytest.mark.slow
+@settings(**LONG)
+@given(cases(longest=12, max_size=24, max_populations=4, max_delay=7, convolutional=True))
+def test_many_random_convolutional_networks_equal_the_models_in_the_simulator(case):
     in_simulator(case, counters=True)
 
 

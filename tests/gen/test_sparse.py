@@ -56,7 +56,10 @@ def test_dense_projections_have_no_sparse_axons() -> None:
 def test_sparse_weights_carry_the_shift_that_others_do_not_have() -> None:
     other = Projection(source="x", target="h", weights=WEIGHTS[:, ::-1], weight_bits=3 + 1, shift=1, delay=2, kind=Kind.SPARSE)
     network = network_of(WEIGHTS, other, shift=3)
-    assert sparse_synapses(network, "h", 0, 5).tolist() == [[12, 0, -16, 4, 0], [0] * 5, [0, 0, 0, 0, 28], [0, 0, 0, 0, 7], [0] * 5, [3, 0, -4, 1, 0]]
+    blocks = sparse_synapses(network, "h", 0, 5)
+    assert [first for first, _ in blocks] == [0, 3]
+    assert np.concatenate([held for _, held in blocks]).tolist() == \
+        [[12, 0, -16, 4, 0], [0] * 5, [0, 0, 0, 0, 28], [0, 0, 0, 0, 7], [0] * 5, [3, 0, -4, 1, 0]]
     found = of(network)
     assert found is not None and found.weight_bits == 4 + 2 and found.words == (2, 0, 1, 1, 0, 2)
     book = network_of(WEIGHTS, codebook=(-4, 0, 1, 3, 7))

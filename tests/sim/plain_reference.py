@@ -132,6 +132,28 @@ def _answer(p, values):
     return values.index(best), abs(best - second)
 
 
+def convolved(q, pre):
+    """(target neuron, weight) of each synapse of a neuron of a map: every target and tap is tried, by the definition."""
+    conv, found = q.conv, []
+    (channels, height, width), (top, _, left, _) = conv.shape, conv.padding
+    channel, y, x = pre // (height * width), pre // width % height, pre % width
+    py, px = y // conv.pool[0], x // conv.pool[1]  # in the map of summed blocks, whose last one may be cut off
+    if py >= height // conv.pool[0] or px >= width // conv.pool[1]:
+        return found
+    own, into = conv.out_channels // conv.groups, channels // conv.groups
+    _, rows, columns = conv.out_shape
+    for c in range(conv.out_channels):
+        if c // own != channel // into:
+            continue
+        for ty in range(rows):
+            for tx in range(columns):
+                for ky in range(conv.kernel[0]):
+                    for kx in range(conv.kernel[1]):
+                        if (ty * conv.stride[0] + ky * conv.dilation[0] - top, tx * conv.stride[1] + kx * conv.dilation[1] - left) == (py, px):
+                            found.append(((c * rows + ty) * columns + tx, int(q.weights[c, channel % into, ky, kx])))
+    return found
+
+
 def run_clip(network, x, potentials=None, currents=None):
     """One clip [T, C] as dictionaries: spikes, potentials and currents [T][size], readouts, events, sops, multiplied, saturations; answer.
 
@@ -163,7 +185,13 @@ def run_clip(network, x, potentials=None, currents=None):
             for q in network.incoming(name):
                 arrived = sent[q.source][t - q.delay] if t >= q.delay else []
                 for pre, payload in enumerate(arrived):
-                    if payload:
+                    if payload and q.kind is Kind.CONV:
+                        out["events"][name] += 1
+                        for post, weight in convolved(q, pre):
+                            sums[q.port][post] += payload * weight * 2**q.shift
+                            out["sops"][name] += 1
+                            out["multiplied"][name] += payload not in (-1, 1)
+                    elif payload:
                         out["events"][name] += 1
                         for post in range(p.size):
                             if q.kind is Kind.DENSE or q.weights[post, pre] != 0:

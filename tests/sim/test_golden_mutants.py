@@ -58,7 +58,7 @@ MUTANTS = [
     (_readouts, "accumulate", "p.classes[p.classes >= 0], counts.T[p.classes >= 0]", "p.classes, counts.T"),
     (_readouts, "answers", "* (-1 if read[-1].readout is Readout.FIRST else 1)", ""),
     (_readouts, "answers", "ranked[:, -1] - ranked[:, -2]", "ranked[:, -1] - ranked[:, 0]"),
-    (_tally, "tally", "projection.kind is Kind.SPARSE", "False"),
+    (_tally, "tally", "projection.fan_out", "source.size * [p.size]"),
     (_tally, "tally", "abs(first) > 1", "first > 1"),
     (_tally, "tally", "np.count_nonzero(first, axis=1)", "0"),
     (_tally, "tally", "multiplied += arrived", "multiplied += sent[source.name]"),
