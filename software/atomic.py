@@ -37,6 +37,18 @@ def _parents(path: Path) -> Iterator[None]:
 
 
 @contextmanager
+def _named(partial: Path, given: str | os.PathLike[str]) -> Iterator[None]:
+    """Errors about the hidden name, of which only this module knows, become errors about the path that the user gave."""
+    try:
+        yield
+    except OSError as error:
+        hidden, name = str(partial), str(error.filename)
+        if error.filename is None or not name.startswith(hidden):
+            raise
+        raise type(error)(error.errno, error.strerror, f"{given}{name.removeprefix(hidden)}") from error
+
+
+@contextmanager
 def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A path to write to; becomes the file ``path`` at the end of the block, unless an exception leaves it.
 
@@ -45,12 +57,12 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     SpikeLoomError : at once, if ``path`` is there and no ordinary file.
     OSError : if the file cannot be written.
     """
-    path = Path(os.path.realpath(path))  # a link stays a link, and what it points to is replaced
+    given, path = path, Path(os.path.realpath(path))  # a link stays a link, and what it points to is replaced
     if path.exists() and not path.is_file():
         what = "a folder" if path.is_dir() else "a device or pipe"
         raise SpikeLoomError(f"Cannot write the file {path}: there is {what} of that name; name a file.")
     partial = _partial(path)
-    with _parents(path):
+    with _named(partial, given), _parents(path):
         try:
             yield partial
             os.replace(partial, path)
@@ -72,7 +84,7 @@ def replace_directory(path: str | os.PathLike[str], marker: str) -> Iterator[Pat
     SpikeLoomError : at once, if ``path`` is anything else: it is not ours to delete.
     OSError : if the folder cannot be written.
     """
-    path = Path(os.path.realpath(path))
+    given, path = path, Path(os.path.realpath(path))
     if path.exists() and not path.is_dir():
         raise SpikeLoomError(f"Cannot write the folder {path}: there is a file of that name; name another folder.")
     if path.is_dir() and any(path.iterdir()) and not (path / marker).is_file():
@@ -83,7 +95,7 @@ def replace_directory(path: str | os.PathLike[str], marker: str) -> Iterator[Pat
                              "name another folder, or run the command from outside.")
     partial = _partial(path)
     old = partial.with_name(partial.name + ".old")
-    with _parents(path):
+    with _named(partial, given), _parents(path):
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         try:

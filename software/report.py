@@ -38,9 +38,9 @@ def table(rows: Sequence[Sequence[object]], header: Sequence[str] | None = None)
                                for text, width, to_right in zip(line, widths, right)).rstrip() for line in lines)
 
 
-def json_line(result: object, keys: Sequence[str]) -> str:
-    """The attributes ``keys`` of a result as one line of JSON."""
-    return json.dumps({key: getattr(result, key) for key in keys}, allow_nan=False)
+def json_line(result: object, keys: Sequence[str], **more: object) -> str:
+    """The attributes ``keys`` of a result, and ``more``, as one line of JSON."""
+    return json.dumps({**{key: getattr(result, key) for key in keys}, **more}, allow_nan=False)
 
 
 def _is_number(value: object) -> bool:

@@ -10,10 +10,12 @@ import numpy as np
 from ...spec.arithmetic import bits_signed
 from ...spec.errors import NetworkError
 from ...spec.network import Kind, Population, Projection
+from ._typed import typed
 
 __all__ = ["concatenated", "one_to_one"]
 
 
+@typed
 def one_to_one(source: Population, target: Population, *, weight: Any = 1, kind: Kind = Kind.SPARSE, delay: int = 0, shift: int = 0) -> Projection:
     """A projection of each neuron of ``source`` to the neuron of the same number of ``target``.
 
@@ -29,7 +31,10 @@ def one_to_one(source: Population, target: Population, *, weight: Any = 1, kind:
     where = f"Projection {source.name} -> {target.name}"
     if source.size != target.size:
         raise NetworkError(f"{where}: one to one needs populations of the same size, not {source.size} and {target.size}; use a matrix of weights")
-    diagonal = np.broadcast_to(np.asarray(weight), (source.size,))
+    given = np.asarray(weight)
+    if given.shape not in ((), (source.size,)):
+        raise NetworkError(f"{where}: weight must be one number, or one per neuron ({source.size}), not of shape {list(given.shape)}")
+    diagonal = np.broadcast_to(given, (source.size,))
     if diagonal.dtype.kind not in "iu" or diagonal.min() < -128 or diagonal.max() > 127:
         raise NetworkError(f"{where}: weights must be integers of 8 bits, -128 to 127; a larger one takes a shift")
     bits = max(2, bits_signed(min(0, int(diagonal.min())), max(0, int(diagonal.max()))))
@@ -39,6 +44,7 @@ def one_to_one(source: Population, target: Population, *, weight: Any = 1, kind:
                       codebook=tuple(values) if narrower else None, kind=kind, delay=delay, shift=shift)
 
 
+@typed
 def concatenated(sources: Sequence[Population], target: Population, weights: np.ndarray, *, delays: Sequence[int] | None = None,
                  **fields: Any) -> tuple[Projection, ...]:
     """The projections of a matrix over the concatenation of several populations, one per source.

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...spec.errors import NetworkError
 from ...spec.network import Population, Port, Projection
+from ._typed import typed
 
 __all__ = ["lateral_blocking", "lateral_inhibition"]
 
@@ -33,6 +34,7 @@ def _others(population: Population, groups: Any, where: str) -> np.ndarray:
     return others
 
 
+@typed
 def lateral_inhibition(population: Population, *, weight: int, groups: Any = 0, delay: int = 1, shift: int = 0) -> Projection:
     """A projection by which each neuron that fires subtracts ``weight`` from the others of its group, ``delay`` timesteps later.
 
@@ -57,6 +59,7 @@ def lateral_inhibition(population: Population, *, weight: int, groups: Any = 0, 
                       shift=shift)
 
 
+@typed
 def lateral_blocking(population: Population, *, groups: Any = 0, delay: int = 1) -> Projection:
     """A projection by which each neuron that fires keeps the others of its group from firing for ``population.inhibition`` timesteps.
 

@@ -13,6 +13,7 @@ import numpy as np
 from ...spec.arithmetic import bits_signed
 from ...spec.errors import NetworkError
 from ...spec.network import Kind, Model, Population, Projection, Reset
+from ._typed import typed
 from .joined import one_to_one
 
 __all__ = ["InhibitoryPairs", "inhibitory_pairs"]
@@ -26,6 +27,7 @@ class InhibitoryPairs(NamedTuple):
     inhibition: Projection
 
 
+@typed
 def inhibitory_pairs(excitatory: Population, *, weight: int, name: str = "", drive: int = 1, drive_delay: int = 0, delay: int = 1, shift: int = 0,
                      kind: Kind = Kind.SPARSE) -> InhibitoryPairs:
     """An inhibitory population beside an excitatory one, neuron for neuron.

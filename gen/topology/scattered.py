@@ -8,10 +8,12 @@ import numpy as np
 
 from ...spec.errors import NetworkError
 from ...spec.network import Kind, Population, Projection
+from ._typed import typed
 
 __all__ = ["random_synapses", "reservoir"]
 
 
+@typed
 def random_synapses(source: Population, target: Population, *, density: float, seed: int, excitatory: float = 0.8, weight_bits: int = 4,
                     delays: Sequence[int] = (0,), shift: int = 0, itself: bool = True, kind: Kind = Kind.SPARSE) -> tuple[Projection, ...]:
     """Random projections between two populations, one per delay; the same for the same arguments.
@@ -55,6 +57,7 @@ def random_synapses(source: Population, target: Population, *, density: float, s
     return projections
 
 
+@typed
 def reservoir(population: Population, *, density: float, seed: int, excitatory: float = 0.8, weight_bits: int = 4, delays: Sequence[int] = (1,),
               shift: int = 0, kind: Kind = Kind.SPARSE) -> tuple[Projection, ...]:
     """Random recurrence of a population: the liquid of a liquid-state machine, without synapses of a neuron onto itself.

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from ...spec.errors import NetworkError
 from ...spec.network import Population, Projection, Readout
+from ._typed import typed
 
 __all__ = ["Unrolled", "unrolled"]
 
@@ -24,6 +25,7 @@ class Unrolled(NamedTuple):
     projections: tuple[Projection, ...]
 
 
+@typed
 def unrolled(block: Sequence[tuple[Population, Projection]], *, passes: int, thetas: Mapping[str, Sequence[Any]] | None = None) -> Unrolled:
     """The populations and projections of a block of one or more layers, repeated.
 

@@ -99,7 +99,7 @@ def register_map(chip: ChipSpec) -> RegisterMap:
             raise CapacityError(f"AXI wrapper of chip {chip.name!r}: it has {many} {what}, and a word of an event stream tells "
                                 f"{MOST_POPULATIONS} apart; join populations, or use the chip without the wrapper.")
     digest = int(chip.network_digest[:16], 16)
-    features = {"writable": chip.writable, "exports": chip.reads, "counters": chip.counters, "readouts": chip.n_readouts > 0,
+    features = {"writable": chip.writable, "exports": chip.exports, "counters": chip.counters, "readouts": chip.n_readouts > 0,
                 "spikes": any(not o.values for o in chip.outputs)}
     registers = [
         Register(name="ID", address=0x00, access="R", value=0x53504B4C, text="\"SPKL\""),

@@ -1,13 +1,15 @@
 """The entry point ``spikeloom``: arguments in, exit status out.
 
-Exit status: 0 success; 1 hardware and model differ; 2 wrong input, or a missing tool; 130 interrupted.
+Exit status: 0 success; 1 hardware and model differ; 2 wrong input, or a missing tool; 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import NoReturn
@@ -73,12 +75,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status.
     """
+    ended: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        ended.append(number)
+        raise KeyboardInterrupt  # what is half written is removed on its way up
+
+    before = signal.signal(signal.SIGTERM, end) if threading.current_thread() is threading.main_thread() else None
     try:
         status = _run(argv)
         sys.stdout.flush()  # here, so that a closed pipe is met while it can still be handled
         return status
     except KeyboardInterrupt:
-        return 130
+        return 128 + ended[0] if ended else 130
     except BrokenPipeError:
         # The reader (head, less) has seen enough. Python flushes stdout once more at exit: let it go nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -92,3 +101,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         _complain(str(error) if error.filename is None else f"{error.filename}: {error.strerror}")
         return 2
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)

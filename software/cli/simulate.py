@@ -8,7 +8,9 @@ from pathlib import Path
 
 from ...sim.fault_runs import drawn
 from ...sim.faults import Fault
+from ...sim.golden import SimulationReport
 from ...spec.errors import NetworkError, SpikeLoomError
+from ...spec.network import Network, Readout
 from .. import api
 from ..atomic import replace_file
 from ..progress import Progress
@@ -23,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("network", metavar="NET.npz", type=Path, help="a quantized network")
     parser.add_argument("--input", metavar="CLIPS", type=Path, required=True, help="clips: .npz, .npy or .wav")
     add_limit(parser)
+    parser.add_argument("--answers", action="store_true", help="also show the answer to each clip, by its label if it has one, and its confidence")
     add_json(parser)
     faults = parser.add_argument_group("faults", "errors of what is read from the weight memories, see docs/faults.md")
     faults.add_argument("--fault", metavar="FAULT", type=_fault,
@@ -44,10 +47,13 @@ def run(args: argparse.Namespace) -> int:
         return _faults(args)
     if args.dynamic or args.static or args.write_faulty or args.fault_per != "clip":
         raise SpikeLoomError("--static, --dynamic, --fault-per and --write-faulty say how faults are; name them with --fault")
+    network = api.load(args.network)
     with Progress("simulate", quiet=args.json) as progress:
-        result = api.simulate(api.load(args.network), args.input, limit=args.limit, progress=progress.update)
+        result = api.simulate(network, args.input, limit=args.limit, progress=progress.update)
+    answers = _answers(network, result) if args.answers else []
     if args.json:
-        print(json_line(result, ("clips", "accuracy", "confidence", "spikes_per_population", "sops", "clips_per_second")))
+        shown = {"answers": [word for _, word, _ in answers], "confidences": [confidence for *_, confidence in answers]} if args.answers else {}
+        print(json_line(result, ("clips", "accuracy", "confidence", "spikes_per_population", "sops", "clips_per_second"), **shown))
         return 0
     print(table([("clips", f"{result.clips:,}"),
                  ("accuracy", "no labels" if result.accuracy is None else f"{result.accuracy:.2%}"),
@@ -56,10 +62,24 @@ def run(args: argparse.Namespace) -> int:
                  ("speed", f"{result.clips_per_second:,.1f} clips/s")]))
     print()
     print(table(list(result.spikes_per_population.items()), ("population", "events per clip")))
+    if args.answers:
+        print()
+        print(table(answers, ("clip", "answer", "confidence")))
     return 0
 
 
+def _answers(network: Network, result: SimulationReport) -> list[tuple[int, str, int]]:
+    """(clip, answer by its label or number, how far it is ahead of the second), per clip."""
+    if result.answers is None or result.confidences is None:
+        raise NetworkError(f"--answers: no population of network {network.name!r} has a readout, so there is no answer to a clip; leave it out")
+    labels = [p for p in network.outputs if p.readout is not Readout.NONE][-1].labels
+    words = [labels[answer] if answer < len(labels) else str(answer) for answer in result.answers.tolist()]
+    return list(zip(range(len(words)), words, result.confidences.tolist()))
+
+
 def _faults(args: argparse.Namespace) -> int:
+    if args.answers:
+        raise SpikeLoomError("--answers shows the answers of one run; --fault makes several: leave one of the two out")
     mode = "dynamic" if args.dynamic else "static"
     if mode == "dynamic" and args.fault_per == "run":
         raise SpikeLoomError("--fault-per is for static errors: dynamic ones are drawn at each read")

@@ -18,8 +18,9 @@ import numpy as np
 from ...gen.float_network import FloatNetwork, FloatPopulation, FloatProjection
 from ...spec.errors import NetworkError
 from ...spec.network import MAX_POPULATIONS, Model, Readout, Reset
+from .nir_apart import read_apart
 from .nir_cycles import back_edges, order
-from .nir_file import raw_graph, read_raw
+from .nir_file import raw_graph
 from .nir_flat import NEURONS, FlatGraph, Notes, flatten
 from .nir_neurons import VALUES, Neuron, NirOptions, neuron, step_of
 from .nir_signal import Signal, apply, total
@@ -48,7 +49,7 @@ def read_nir(source: Any, options: NirOptions | None = None, **values: Any) -> F
     """
     options = options if options is not None else NirOptions(**values)
     path = None if hasattr(source, "nodes") else Path(source)
-    raw = raw_graph(source) if path is None else read_raw(path)
+    raw = raw_graph(source) if path is None else read_apart(path)
     notes = Notes()
     flat = flatten(raw, "NIR graph" if path is None else str(path), notes)
     stem = re.sub(r"\W", "_", "nir" if path is None else path.stem, flags=re.ASCII)[:60]

@@ -4,8 +4,9 @@
   chain in the order of the dict, and the k-th Leaky belongs to the k-th Linear.
 * ``.npz``: ``w0``, ``b0``, ``w1``, ``b1``, ... (weights [post, pre]), and where wanted ``beta`` and ``threshold`` of all layers.
 
-Semantics are snnTorch's: v = beta * v_prev + W s + b - theta * s_prev, v > theta fires. Its reset "zero", which clears the whole next v,
-is our ``zero_after``.
+Semantics are snnTorch's: v = beta * v_prev + W s + b - theta * s_prev, v > theta fires. The reset "zero" of a
+Leaky clears v before the next step's decay and input (snnTorch 1.0): our ``zero``. Older releases cleared the whole next v; a state dict does not say
+which wrote it, and ``--reset zero_after`` means that.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ __all__ = ["read_state_dict"]
 
 BETA, THRESHOLD, RESET = 0.9, 1.0, Reset.SUBTRACT  # where neither the caller nor the file says
 MAX_LAYERS = 64
-_SNNTORCH_RESETS = {0: Reset.SUBTRACT, 1: Reset.ZERO_AFTER, 2: Reset.NONE}  # its buffer reset_mechanism_val
+_SNNTORCH_RESETS = {0: Reset.SUBTRACT, 1: Reset.ZERO, 2: Reset.NONE}  # its buffer reset_mechanism_val
 _LEAKY = ("beta", "threshold", "graded_spikes_factor", "reset_mechanism_val", "mem", "spk")
 
 

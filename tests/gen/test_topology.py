@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spikeloom.gen import topology
 from spikeloom.gen.schedule import schedule
 from spikeloom.gen.topology import (
     concatenated,
@@ -229,3 +231,23 @@ X = Population(name="x", size=3, model=Model.INPUT)
 def test_wrong_patterns_are_refused_by_name_with_a_remedy(build, text):
     with pytest.raises(NetworkError, match=text):
         build()
+
+
+@pytest.mark.parametrize("call, text", [
+    (lambda p: topology.lateral_inhibition(p, weight="3"), "lateral_inhibition: weight must be an integer, not '3'"),
+    (lambda p: topology.lateral_inhibition("p", weight=3), "lateral_inhibition: population must be a Population, not 'p'"),
+    (lambda p: topology.lateral_blocking(p, delay=1.0), "lateral_blocking: delay must be an integer, not 1.0"),
+    (lambda p: topology.inhibitory_pairs(p, weight=2, name=7), "inhibitory_pairs: name must be a text, not 7"),
+    (lambda p: topology.inhibitory_pairs(p, weight=2, kind="sparse"), "inhibitory_pairs: kind must be a Kind, such as Kind.SPARSE, not 'sparse'"),
+    (lambda p: topology.reservoir(p, density="x", seed=1), "reservoir: density must be a number, not 'x'"),
+    (lambda p: topology.reservoir(p, density=0.5, seed=None), "reservoir: seed must be an integer, not None"),
+    (lambda p: topology.reservoir(p, density=0.5, seed=1, delays=2), "reservoir: delays must be integers in a list, not 2"),
+    (lambda p: topology.random_synapses(p, p, density=0.5, seed=1, itself=1), "random_synapses: itself must be True or False, not 1"),
+    (lambda p: topology.concatenated([p, None], p, np.ones((4, 8))), "concatenated: sources must be Populations in a list"),
+    (lambda p: topology.one_to_one(p, p, weight=[1, 2]), "weight must be one number, or one per neuron"),
+    (lambda p: topology.unrolled([p], passes=2), "unrolled: block must be pairs of a Population and the Projection into it, in a list"),
+    (lambda p: topology.unrolled([], passes="2"), "unrolled: passes must be an integer, not '2'"),
+])
+def test_wrong_types_are_errors_of_the_project(call, text):
+    with pytest.raises(NetworkError, match=re.escape(text)):
+        call(Population(name="p", size=4, model=Model.IF))

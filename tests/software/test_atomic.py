@@ -111,3 +111,11 @@ def test_a_folder_is_not_written_over_a_file(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     with pytest.raises(SpikeLoomError, match="there is a file of that name"), replace_directory(tmp_path / "out", MARKER):
         pytest.fail("the block must not run")
+
+
+@pytest.mark.parametrize("replace", [replace_file, lambda path: replace_directory(path, "manifest.json")], ids=["file", "folder"])
+def test_an_error_is_about_the_path_that_was_given(replace):
+    with pytest.raises(FileNotFoundError) as caught:
+        with replace("/proc/x") as partial:
+            partial.write_text("")
+    assert caught.value.filename == "/proc/x"

@@ -382,3 +382,33 @@ def test_ctrl_c_ends_with_130_and_without_a_traceback(tmp_path) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (130, "", "")
+
+
+def test_sigterm_ends_with_143_and_leaves_nothing_half_written(tmp_path) -> None:
+    code = "import sys, time; from spikeloom.software import api; from spikeloom.software.cli.main import main\n" \
+           "def compile(network, folder, **_): (folder / 'chip.v').write_text('half'); print('ready', flush=True); time.sleep(60)\n" \
+           "api.load, api.compile = lambda path: None, compile\nsys.exit(main(sys.argv[1:]))"
+    argv = ["build", "net.npz", "--board", "generic", "-o", str(tmp_path / "chip")]
+    with subprocess.Popen([sys.executable, "-c", code, *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        assert [path.name for path in tmp_path.iterdir()] == [f".chip.{process.pid}.partial"]
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err, list(tmp_path.iterdir())) == (143, "", "", [])
+
+
+def test_simulate_shows_answers_by_their_labels(root, capsys) -> None:
+    argv = ["simulate", str(root / "models/kws-small.npz"), "--input", str(root / "examples/clips/yes.wav"), "--answers"]
+    assert main(argv) == 0
+    assert re.search(r"clip  answer  confidence\n.*\n   0  yes +[\d,]+\n$", capsys.readouterr().out)
+    assert main([*argv, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["answers"] == ["yes"] and told["confidences"] == [told["confidence"]]
+    assert main([*argv, "--fault", "ber=1e-3"]) == 2
+    assert "leave one of the two out" in capsys.readouterr().err
+
+
+def test_answers_of_a_network_without_readout_are_an_error(replace, capsys) -> None:
+    replace("simulate", SimpleNamespace(**vars(SIMULATION) | {"answers": None, "confidences": None}))
+    assert main(["simulate", "net.npz", "--input", "clips.npz", "--answers"]) == 2
+    assert "has a readout, so there is no answer to a clip" in capsys.readouterr().err

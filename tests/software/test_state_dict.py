@@ -88,7 +88,7 @@ def test_pt_gives_the_same_network_as_npz_and_its_own_neurons(npz, pt):
     # What the caller says comes first.
     assert read_state_dict(pt(model()), beta=0.5, threshold=3.0).populations[1].beta == 0.5
     assert [read_state_dict(pt(model(mechanism=m))).populations[1].reset for m in range(3)] == [
-        Reset.SUBTRACT, Reset.ZERO_AFTER, Reset.NONE]
+        Reset.SUBTRACT, Reset.ZERO, Reset.NONE]
 
 
 def test_sequential_keys_separate_registration_and_wrapped_checkpoints_are_read(pt):
@@ -192,3 +192,23 @@ def test_missing_torch_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ToolError, match=r"pip install 'spikeloom\[train\]'"):
         read_state_dict(tmp_path / "net.pt")
+
+
+@pytest.mark.parametrize("mechanism", ["subtract", "zero", "none"])
+def test_resets_are_those_of_the_installed_snntorch(mechanism, pt):
+    torch = pytest.importorskip("torch")
+    snntorch = pytest.importorskip("snntorch", reason="snnTorch is in the extra nir-simulators")
+    torch.manual_seed(3)
+    fc, lif = torch.nn.Linear(4, 6), snntorch.Leaky(beta=0.85, threshold=1.0, reset_mechanism=mechanism)
+    with torch.no_grad():
+        fc.weight.abs_()
+    x = (np.random.default_rng(2).random((1, 60, 4)) < 0.5).astype(np.int64)
+    state = {f"fc.{k}": v for k, v in fc.state_dict().items()} | {f"lif.{k}": v for k, v in lif.state_dict().items()}
+    net = read_state_dict(pt({k: v.numpy() for k, v in state.items()}))
+    membrane, wanted = lif.reset_mem(), []
+    with torch.no_grad():
+        for row in torch.as_tensor(x[0], dtype=torch.float32):
+            spike, membrane = lif(fc(row), membrane)
+            wanted.append(spike.numpy())
+    got = run_float(net, x, record=True).spikes[net.populations[-1].name][0]
+    assert got.any() and np.mean(got != np.array(wanted)) < 0.01  # float32 against float64 at the threshold
