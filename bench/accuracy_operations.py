@@ -6,7 +6,7 @@ Trains on asc as kws-spikgru's recipe says, in floating point and without teache
 Dampfhoffer (thesis, 2023). Operations of a timestep are those of its table 4.2 (one MAC or AC is one operation), with the spikes that the
 validation split makes.
 Every training is kept in build/train/operations and is not done again; --only NAME does one (``gru-128``, ``spikgru-128-reg``); --write writes
-docs/accuracy-operations.json and .png. About half an hour of one core in all.
+docs/accuracy-operations.png. About half an hour of one core in all.
 """
 
 from __future__ import annotations
@@ -115,7 +115,6 @@ def main() -> int:
         active = ", ".join(f"{a:.3f}" for a in r["activity"]) or "-"
         print(f"| {r['name']} | {r['parameters']:,} | {active} | {r['operations']:,} | {r['val']:.2f} | {r['test']:.2f} |")
     if args.write:
-        (ROOT / "docs" / "accuracy-operations.json").write_text(json.dumps(rows, indent=1) + "\n")
         _plot(rows, ROOT / "docs" / "accuracy-operations.png")
     return 0
 
