@@ -20,7 +20,7 @@ from spikeloom.gen.pack import pack
 from spikeloom.gen.plan import plan
 from spikeloom.sim import golden
 from spikeloom.sim.compare import ComparisonReport
-from spikeloom.sim.engines import compiled
+from spikeloom.sim.engines import library
 from spikeloom.sim.engines import run as cosimulate
 from spikeloom.spec.arithmetic import Rounding
 from spikeloom.spec.chip import ChipSpec
@@ -63,7 +63,7 @@ def of_format(form: str) -> Network:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """These chips are large and their clips short: the compiler's optimisation would take longer than it saves."""
-    monkeypatch.setattr(compiled, "_FLAGS", tuple("-O0" if flag == "-O2" else flag for flag in compiled._FLAGS))
+    monkeypatch.setattr(library, "_FLAGS", tuple("-O0" if flag == "-O2" else flag for flag in library._FLAGS))
 
 
 def project(net: Network, folder: Path, **options) -> ChipSpec:

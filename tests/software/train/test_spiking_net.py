@@ -26,7 +26,7 @@ def test_the_exported_network_computes_the_same() -> None:
             x = payloads(seed=3)
             scores, spikes = net(torch.from_numpy(x).float())
             result = run_float(net.to_float("small", (-31, 31), ()), x)
-            assert sum(float(s.sum()) for s in spikes) > 0
+            assert sum(float(s.detach().sum()) for s in spikes) > 0
             unit = RATE_SCORE / x.shape[1] if net.readout.__class__ is CountLayer else 1.0
             np.testing.assert_allclose(result.readouts["words"] * unit, scores.detach().numpy(), atol=2e-4, err_msg=str((model, layer)))
 
