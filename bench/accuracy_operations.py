@@ -49,8 +49,8 @@ def one(maker: Maker, name: str, epochs: int, work: Path) -> dict:
         net = SpikingNet(inputs, sizes, classes, r.network.model, readout=r.network.readout, input_scale=r.network.input_scale, dropout=0.1,
                          surrogate=r.network.surrogate)
         config = replace(r.training, epochs=epochs, batch=100, activity=ACTIVITY if reg else 0.0)
-    fit(net, lambda rng: maker._batches(rng, config.batch, []), len(maker.train.y) // config.batch, config, seed=r.seed,
-        progress=lambda line: print(f"{name}: {line}", flush=True), validate=lambda: maker._validate(net), every=10)
+    fit(net, lambda rng: maker.batches(rng, config.batch, []), len(maker.train.y) // config.batch, config, seed=r.seed,
+        progress=lambda line: print(f"{name}: {line}", flush=True), validate=lambda: maker.validate(net), every=10)
     row = {"name": name, "kind": kind, "size": int(size), "regularized": bool(reg), **_measured(maker, net, kind, sizes)}
     work.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(row))

@@ -6,8 +6,6 @@ arithmetic is :mod:`spikeloom.spec.arithmetic`'s own, on int64 tensors.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 
@@ -144,4 +142,4 @@ def _saturate(x: torch.Tensor, bits: int) -> torch.Tensor:
 def _exact_matrix(u: torch.Tensor) -> torch.Tensor:
     """The transpose of integers, in the narrower float format in which every sum of them is exact."""
     bound = float(u.abs().sum(dim=1).max())
-    return u.T.to(torch.float32 if bound < 2.0**24 else torch.float64).contiguous() if math.isfinite(bound) else u.T
+    return u.T.to(torch.float32 if bound < 2.0**24 else torch.float64).contiguous()

@@ -87,8 +87,8 @@ class Maker:
                 same = {name: value for name, value in elders[k].state_dict().items() if value.shape == net.state_dict()[name].shape}
                 net.load_state_dict(same, strict=False)
             self.progress(f"teacher {k + 1} of {t.count}: {t.kind} {'-'.join(map(str, t.sizes))}")
-            fit(net, lambda rng: self._batches(rng, t.training.batch, []), len(self.train.y) // t.training.batch, t.training,
-                seed=self.recipe.seed + 1000 + k, progress=self.progress, validate=partial(self._validate, net),
+            fit(net, lambda rng: self.batches(rng, t.training.batch, []), len(self.train.y) // t.training.batch, t.training,
+                seed=self.recipe.seed + 1000 + k, progress=self.progress, validate=partial(self.validate, net),
                 checkpoint=self._path(f"teacher{k}"))
             nets.append(net)
         return nets
@@ -103,8 +103,8 @@ class Maker:
         if self.start is not None:
             net.load(self.start)
         self.progress(f"{r.network.model.value} {'-'.join(map(str, r.network.sizes))} in floating point, {len(self.train.y)} clips")
-        fit(net, lambda rng: self._batches(rng, r.training.batch, anns), len(self.train.y) // r.training.batch, r.training, seed=r.seed,
-            progress=self.progress, validate=lambda: self._validate(net), checkpoint=self._path("float"))
+        fit(net, lambda rng: self.batches(rng, r.training.batch, anns), len(self.train.y) // r.training.batch, r.training, seed=r.seed,
+            progress=self.progress, validate=lambda: self.validate(net), checkpoint=self._path("float"))
         return net
 
     def float_network(self, net: SpikingNet) -> FloatNetwork:
@@ -132,12 +132,12 @@ class Maker:
         def forward(x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
             return exact(x, None if fault is None else exact.faulty_weights(fault, draws))
 
-        fit(exact, lambda rng: self._batches(rng, r.fine_tuning.batch, anns), len(self.train.y) // r.fine_tuning.batch, r.fine_tuning,
-            seed=r.seed + 1, progress=self.progress, validate=lambda: self._validate(exact), every=1, checkpoint=self._path("integer"),
+        fit(exact, lambda rng: self.batches(rng, r.fine_tuning.batch, anns), len(self.train.y) // r.fine_tuning.batch, r.fine_tuning,
+            seed=r.seed + 1, progress=self.progress, validate=lambda: self.validate(exact), every=1, checkpoint=self._path("integer"),
             forward=forward)
         return exact.to_network()
 
-    def _batches(self, rng: np.random.Generator, size: int, anns: list[GatedNet]) -> Iterator[Batch]:
+    def batches(self, rng: np.random.Generator, size: int, anns: list[GatedNet]) -> Iterator[Batch]:
         """One epoch of varied clips in random order; the remainder is left out. Teachers see the clips before stripes are taken out."""
         r, order = self.recipe, rng.permutation(len(self.train.y))
         for rows in order[: len(order) // size * size].reshape(-1, size):
@@ -145,7 +145,8 @@ class Maker:
             taught = np.mean([_shares(ann, whole) for ann in anns], axis=0) if anns else None
             yield r.augment.mask(whole, rng).astype(np.float32), self.train.y[rows], taught
 
-    def _validate(self, net: torch.nn.Module) -> str:
+    def validate(self, net: torch.nn.Module) -> str:
+        """Words about the accuracy on the validation split."""
         return f"val {(answers_of(net, self._payloads['val']) == self.words['val'].y).mean():.2%}"
 
     def _path(self, step: str) -> Path | None:

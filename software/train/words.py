@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...spec.errors import FileFormatError
-from ..features import BANDS, FRAMES, apply_front_end
+from ..data.compact import compact_features
+from ..features import apply_front_end
 
 __all__ = ["Augment", "Words", "load_words"]
 
@@ -29,18 +29,9 @@ class Words:
 
 
 def load_words(folder: Path, split: str) -> Words:
-    """Read ``SPLIT_logmel40x50.npz``; raises FileFormatError if it is missing or of another shape."""
-    path = folder / f"{split}_logmel40x50.npz"
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            x, y, labels, speaker = data["x"], data["y"].astype(np.int64), tuple(str(w) for w in data["labels"]), data["speaker"].astype(str)
-    except (OSError, KeyError, ValueError) as error:
-        raise FileFormatError(f"{path} is not a log-mel file: {error}. --data names the folder of the recordings.") from None
-    if x.dtype != np.uint8 or x.shape[1:] != (FRAMES, BANDS) or y.shape != x.shape[:1] or speaker.shape != y.shape or (
-            len(y) and not 0 <= y.min() <= y.max() < len(labels)):
-        raise FileFormatError(f"{path} holds x {x.dtype} {x.shape}, y {y.shape}; needed are uint8 [N, {FRAMES}, {BANDS}] and [N], of "
-                              f"{len(labels)} classes.")
-    return Words(x, y, labels, speaker)
+    """Read ``SPLIT_logmel40x50.npz`` (:func:`~spikeloom.software.data.compact.compact_features`); raises FileFormatError, which names the file."""
+    x, y, labels, speaker = compact_features(folder, split)
+    return Words(x, y, labels, np.array(speaker))
 
 
 @dataclass(frozen=True, kw_only=True)

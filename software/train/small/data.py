@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ....spec.errors import FileFormatError, ToolError
+from ...data.compact import compact_features
 from ...features import BANDS, FRAMES, apply_front_end, centre, log_mel
 from .config import AugmentConfig, TrainConfig
 from .voices import spoken_clips
@@ -27,14 +28,7 @@ class Split:
 
 def load_split(folder: Path, split: str) -> Split:
     """Read ``SPLIT_logmel40x50.npz``; raises FileFormatError if it is missing or of another shape."""
-    path = folder / f"{split}_logmel40x50.npz"
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            x, y, words = data["x"], data["y"].astype(np.int64), tuple(str(w) for w in data["labels"])
-    except (OSError, KeyError, ValueError) as error:
-        raise FileFormatError(f"{path} is not a log-mel file: {error}. --data names the folder of the gsc files.") from None
-    if x.dtype != np.uint8 or x.shape[1:] != (FRAMES, BANDS) or y.shape != x.shape[:1]:
-        raise FileFormatError(f"{path} holds x {x.dtype} {x.shape}, y {y.shape}; needed are uint8 [N, {FRAMES}, {BANDS}] and [N].")
+    x, y, words, _ = compact_features(folder, split)
     return Split(x, y, words)
 
 
