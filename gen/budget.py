@@ -17,7 +17,7 @@ from ..spec.errors import CapacityError
 from ..spec.image import table_layout
 from ..spec.network import Readout
 
-__all__ = ["check_fits", "estimate"]
+__all__ = ["check_fits", "estimate", "estimate_tiles"]
 
 DISTRIBUTED_WIDTH, DISTRIBUTED_DEPTH, DISTRIBUTED_LUTS = 4, 16, 4  # of a distributed RAM cell
 QUEUE_DISTRIBUTED = 128  # entries up to which an event queue is distributed RAM
@@ -118,6 +118,11 @@ def _switch(switch: SwitchSpec, flit_bits: int) -> tuple[float, float]:
             2 * links + (2 * flit_bits + 3) * queues)
 
 
+def estimate_tiles(chip: ChipSpec, block_bits: int = 18432) -> tuple[dict[str, int], ...]:
+    """What each tile of a chip takes of :func:`estimate`; the network between them, the host side and readouts are no tile's."""
+    return tuple(_tile(tile, chip, block_bits) for tile in chip.tiles)
+
+
 def estimate(chip: ChipSpec, block_bits: int = 18432) -> dict[str, int]:
     """Resources of a chip: ``luts``, ``ffs``, ``brams`` (of ``block_bits`` bits each) and ``dsps``.
 
@@ -137,8 +142,8 @@ def estimate(chip: ChipSpec, block_bits: int = 18432) -> dict[str, int]:
         luts = luts + sum(bits / 3 + 48 for bits in read if bits)  # fitted to nothing: a multiplexer of parts and a few addresses
         luts, ffs = luts + sum(t.update_lanes * t.state_bits / 3 + 16 for t in chip.tiles), ffs + 60
     total = {"luts": luts, "ffs": ffs, "brams": 0.0, "dsps": 0.0}
-    for tile in chip.tiles:
-        for name, value in _tile(tile, chip, block_bits).items():
+    for part in estimate_tiles(chip, block_bits):
+        for name, value in part.items():
             total[name] += value
     for switch in chip.fabric.switches:
         more = _switch(switch, flit_bits)

@@ -50,7 +50,7 @@ def sum_bounds(network: Network, slices: Iterable[Slice | GroupSpec]) -> tuple[i
             lows = np.zeros(s.size, dtype=np.int64)
             highs = np.zeros(s.size, dtype=np.int64)
             for p in (p for p in network.incoming(s.population) if (port_of(p) == SIDE) == side):
-                least, most = p.sum_bounds(network.population(p.source).payload_range, s.first, s.size)
+                least, most = p.sum_bounds(network.population(p.source).payload_range, slice(s.first, s.first + s.size))
                 lows += least << extra_shift(network, p)
                 highs += most << extra_shift(network, p)
             low, high = min(low, int(lows.min())), max(high, int(highs.max()))

@@ -141,14 +141,15 @@ class Conv:
         maps = self._pool(x.reshape(n, *self.shape))
         maps = np.pad(maps, ((0, 0), (0, 0), (top, bottom), (left, right)))
         _, height, width = self.out_shape
-        parts = weights.reshape(self.groups, -1, *self.weights_shape[1:])
+        # Taps first, and whole: only a matrix that lies together is multiplied by BLAS (in floating point).
+        taps = np.ascontiguousarray(weights.reshape(self.groups, -1, *self.weights_shape[1:]).transpose(3, 4, 0, 1, 2))
         total = np.zeros((n, self.groups, self.out_channels // self.groups, height * width), dtype=np.result_type(weights, x))
         for ky in range(self.kernel[0]):
             for kx in range(self.kernel[1]):
                 first_y, first_x = ky * self.dilation[0], kx * self.dilation[1]
                 seen = maps[:, :, first_y:first_y + self.stride[0] * (height - 1) + 1:self.stride[0],
                             first_x:first_x + self.stride[1] * (width - 1) + 1:self.stride[1]]
-                total += np.matmul(parts[..., ky, kx], seen.reshape(n, self.groups, -1, height * width))
+                total += np.matmul(taps[ky, kx], seen.reshape(n, self.groups, -1, height * width))
         return total.reshape(n, self.target_size)
 
     def _pool(self, maps: np.ndarray) -> np.ndarray:

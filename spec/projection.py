@@ -5,8 +5,8 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from functools import cached_property
+from dataclasses import dataclass, fields, replace
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -138,18 +138,14 @@ class Projection:
             return self.weights[first:first + size].astype(np.int64)
         return self.conv.matrix(self.weights.astype(np.int64), first // self.conv.positions, size // self.conv.positions)
 
-    def sum_bounds(self, payloads: tuple[int, int], first: int = 0, size: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Smallest and largest sum that events of payloads in this range give each neuron of the target, or ``size`` of them; ``[size], int64`` each,
-        before the shift."""
-        weights = self.weights.astype(np.int64)
-        cut = slice(first, None if size is None else first + size)
-        if self.conv is None:
-            weights = weights[cut]
-        ends = np.stack([weights * payloads[0], weights * payloads[1], np.zeros_like(weights)])
-        if self.conv is None:
-            return ends.min(axis=0).sum(axis=1), ends.max(axis=0).sum(axis=1)
-        ones = np.ones((1, self.conv.source_size), dtype=np.int64)
-        return self.conv.apply(ends.min(axis=0), ones)[0, cut], self.conv.apply(ends.max(axis=0), ones)[0, cut]
+    def sum_bounds(self, payloads: tuple[int, int], neurons: np.ndarray | slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
+        """Smallest and largest sum that events of payloads in this range give each neuron of the target, or some ``neurons`` of it; ``[size], int64``
+        each, before the shift."""
+        if self.conv is not None:
+            low, high = _map_bounds(self, payloads)
+            return low[neurons], high[neurons]
+        low, high = _ends(self.weights[neurons], payloads)
+        return low.sum(axis=1), high.sum(axis=1)
 
     def header(self) -> dict:
         """All fields but the weights, as JSON values; those that were added later only where they say something."""
@@ -162,6 +158,23 @@ class Projection:
                 value = value.header()
             out[f.name] = value.value if isinstance(value, enum.Enum) else list(value) if isinstance(value, tuple) else value
         return out
+
+
+def _ends(weights: np.ndarray, payloads: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest and largest product of each weight with a payload of the range, or with none; int64."""
+    one, other = (weights.astype(np.int64) * payload for payload in payloads)
+    return np.minimum(np.minimum(one, other), 0), np.maximum(np.maximum(one, other), 0)
+
+
+@lru_cache(maxsize=8)
+def _map_bounds(projection: Projection, payloads: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """:meth:`Projection.sum_bounds` of a convolution, whole: every tile of a map asks for a part of it. All input channels of a group may send the same,
+    so their weights are added first, and one channel is left."""
+    assert projection.conv is not None
+    alone = replace(projection.conv, shape=(1, *projection.conv.shape[1:]), groups=1)
+    ones = np.ones((1, alone.source_size), dtype=np.int64)
+    low, high = (alone.apply(ends.sum(axis=1, keepdims=True), ones)[0] for ends in _ends(projection.weights, payloads))
+    return low, high
 
 
 def _checked_codebook(codebook: Sequence[int], where: str) -> tuple[int, ...]:

@@ -153,7 +153,7 @@ def test_a_projection_that_does_not_fit_its_geometry_is_refused(build, text):
 
 
 @pytest.mark.parametrize("old, new", [("top, bottom", "bottom, top"), ("left, right", "right, left"), ("self.dilation[0], kx", "1, kx"),
-                                      ("parts[..., ky, kx]", "parts[..., -1 - ky, kx]"), ("height - 1) + 1:self.stride[0]", "height - 1) + 1:1")])
+                                      ("taps[ky, kx]", "taps[-1 - ky, kx]"), ("height - 1) + 1:self.stride[0]", "height - 1) + 1:1")])
 def test_a_changed_convolution_is_seen(old, new, monkeypatch):
     source = textwrap.dedent(inspect.getsource(Conv.apply))
     changed = source.replace(old, new, 1) if old.startswith(("top", "left")) else source.replace(old, new)
