@@ -76,7 +76,8 @@ def _tile(tile: TileSpec, chip: ChipSpec, block_bits: int) -> dict[str, int]:
     profiles = len({g.update for g in tile.groups})
     brams, cells = _blocks(p * tile.weight_bits, tile.weight_depth, block_bits), 0
 
-    queue_depth, queue_width = len(tile.lists) * tile.slots << tile.axon_bits, tile.axon_bits + tile.payload_bits
+    held = sum(tile.list_axons(k) > 0 for k in range(len(tile.lists)))
+    queue_depth, queue_width = max(held, 1) * tile.slots << tile.axon_bits, tile.axon_bits + tile.payload_bits
     memories = [(0, _cells(queue_width, queue_depth)) if queue_depth <= QUEUE_DISTRIBUTED else
                 (_blocks(queue_width, queue_depth, block_bits), 0),
                 (0, _cells(u * tile.state_bits, tile.n_updates)),

@@ -60,30 +60,58 @@ def _check_table(chip: ChipSpec, tile: TileSpec, image: TileImage, where: str) -
         _require(entries == planned, f"{where}: the axon table has {entries} for key {key}, and the plan {planned}")
 
 
-def _check_axons(chip: ChipSpec, network: Network, tile: TileSpec, number: int, where: str) -> list[int]:
-    """First axon of each projection into a list, after checking that each axon is one source neuron of the right projection."""
+def _check_axons(chip: ChipSpec, network: Network, tile: TileSpec, number: int, where: str) -> list[tuple[int, np.ndarray]]:
+    """Of each projection into a list its first axon, and the neuron that drives each of its axons (-1: none), after checking that each axon is one source
+    neuron of the right projection. A convolution may hear a part of its source: that the others have no synapse, :mod:`.check_windows` sees."""
     index, port = tile.lists[number]
     group = tile.groups[index]
-    found = sorted((e.base, chip.keys[key].population, chip.keys[key].first, chip.keys[key].size, e.delay)
-                   for key, listed in tile.entries.items() for e in listed if (e.group, e.port) == (index, port))
-    at, bases = 0, []
+    found = sorted((e.base, key, e.delay) for key, listed in tile.entries.items() for e in listed if (e.group, e.port) == (index, port))
+    planned = {w.axon: w.axons for w in group.sparse.windows} if group.sparse and port == SPARSE else {}
+    at, driven = 0, []
     for projection in _projections(network, group, port):
-        bases.append(at)
-        first, size = 0, network.population(projection.source).size
-        while first < size:
+        base, size, parts = at, network.population(projection.source).size, [np.zeros(0, dtype=np.int64)]
+        heard = np.zeros(size, dtype=int)
+        while heard.min() == 0 if projection.conv is None else at < base + planned.get(base, 0):
+            first = int(heard.argmin())
             _require(bool(found), f"{where}: nothing drives neuron {first} of {projection.source!r}")
-            entry = found.pop(0)
-            wanted = (at, projection.source, first, projection.delay)
-            got = (entry[0], entry[1], entry[2], entry[4])
+            begin, key, delay = found.pop(0)
+            spec, (numbers, neurons) = chip.keys[key], _key_neurons(chip, key)
+            first = first if projection.conv is None else int(neurons[0])
+            wanted, got = (at, projection.source, first, projection.delay), (begin, spec.population, int(neurons[0]), delay)
             _require(got == wanted, f"{where}: (axon, source, neuron, delay) is {got} instead of {wanted}")
-            first, at = first + entry[3], at + entry[3]
+            part = np.full(int(numbers[-1]) + 1, -1)
+            part[numbers] = neurons
+            heard[neurons] += 1
+            at += len(part)
+            parts.append(part)
+        _require(int(heard.max()) == 1, f"{where}: a neuron of {projection.source!r} drives two axons")
+        driven.append((base, np.concatenate(parts)))
         level = _level(chip, projection.source)
         _require(group.level - level >= 1 - chip.period * projection.delay, f"{where}: works before {projection.source!r} is done")
         slots = projection.delay + (group.level - level) // chip.period + 1
         _require(tile.slots >= slots, f"{where}: needs {slots} slots and has {tile.slots}")
     axons = tile.list_axons(number)
     _require(not found and at == axons, f"{where}: {at} of {axons} axons are used, {len(found)} entries are left over")
-    return bases
+    return driven
+
+
+def _key_neurons(chip: ChipSpec, key: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of each neuron of a key its number in flits, and its number in the population: of a map that is cut by rows, run after run."""
+    spec = chip.keys[key]
+    run, place = np.divmod(np.arange(spec.size), spec.run or spec.size)
+    return run * (spec.apart or spec.run) + place, spec.first + run * spec.pitch + place
+
+
+def _group_neurons(group: GroupSpec) -> np.ndarray:
+    """Number of each neuron of a group in its population."""
+    channel, place = np.divmod(np.arange(group.size), group.positions)
+    return group.first + channel * (group.pitch or group.positions) + place
+
+
+def _numbers(group: GroupSpec) -> np.ndarray:
+    """Number of each neuron of a group in the flits of its tile."""
+    channel, place = np.divmod(np.arange(group.size), group.positions)
+    return channel * (group.apart or group.positions) + place
 
 
 def _projections(network: Network, group: GroupSpec, port: int) -> tuple[Projection, ...]:
@@ -157,45 +185,49 @@ def _pointers(tile: TileSpec, image: TileImage) -> np.ndarray:
     return _fields(image.pointer_words(tile), list(tile.pointer_bits), [False] * len(tile.pointer_bits))
 
 
-def _check_windows(network: Network, tile: TileSpec, number: int, image: TileImage, stored: np.ndarray, where: str) -> np.ndarray:
+def _check_windows(network: Network, tile: TileSpec, number: int, image: TileImage, stored: np.ndarray, driven: list[tuple[int, np.ndarray]],
+                   where: str) -> np.ndarray:
     """Convolutions of a list, in units of v. Returns the smallest and the largest sum that any events give each neuron, ``[2, size], int64``."""
     index, port = tile.lists[number]
     group, population = tile.groups[index], network.population(tile.groups[index].population)
     bounds = np.zeros((2, group.size), np.int64)
     planned = group.sparse.windows if group.sparse else ()
-    convolutions = [p for p in _projections(network, group, port) if p.conv is not None]
-    _require([w.conv for w in planned] == [p.conv for p in convolutions], f"{where}: the convolutions are not those of the network")
-    for window, p in zip(planned, convolutions):
+    convolutions = [(p, *axons) for p, axons in zip(_projections(network, group, port), driven) if p.conv is not None]
+    _require([w.conv for w in planned] == [p.conv for p, *_ in convolutions], f"{where}: the convolutions are not those of the network")
+    for window, (p, first, neurons) in zip(planned, convolutions):
+        _require(window.axon == first and window.axons == len(neurons), f"{where}: the axons of a convolution are others'")
         base, words = tile.weight_base(number), sum(w.words(tile.lanes) for w in planned)
         pointers, held = _pointers(tile, image), _decoded(tile, number, stored[base:base + words])
         after = p.shift + population.guard_bits - group.update.input_shift
         _require(after >= 0, f"{where}: the sum is shifted further than the weights of {p.source!r} are")
-        check_window(tile, index, window, pointers, held, p.weights.astype(np.int64) << after, where)
+        check_window(tile, index, window, pointers, held, p.weights.astype(np.int64) << after, neurons, _group_neurons(group), where)
         payloads = network.population(p.source).payload_range
         bounds += window_bounds(tile, index, window, pointers, held, payloads, where)
         _require(tile.payload_min <= payloads[0] and payloads[1] <= tile.payload_max, f"{where}: payloads {payloads} are out of the tile's range")
     return bounds
 
 
-def _check_weights(network: Network, tile: TileSpec, number: int, bases: list[int], held: np.ndarray, where: str) -> np.ndarray:
+def _check_weights(network: Network, tile: TileSpec, number: int, driven: list[tuple[int, np.ndarray]], held: np.ndarray, where: str) -> np.ndarray:
     """Every weight, in units of v. Returns the smallest and the largest sum that any events give each neuron, ``[2, size], int64``."""
     index, port = tile.lists[number]
     group, population = tile.groups[index], network.population(tile.groups[index].population)
     low, high = np.zeros(group.size, np.int64), np.zeros(group.size, np.int64)
     # In units of v at port i, of the gate's argument at a gate, and of nothing (only the sign counts) where the neuron is blocked.
     before, after = (0, group.update.side_shift) if port == SIDE else (population.guard_bits, group.update.input_shift)
-    for projection, base in zip(_projections(network, group, port), bases):
+    for projection, (base, neurons) in zip(_projections(network, group, port), driven):
         source = network.population(projection.source)
         if projection.conv is not None:
             continue
-        own = held[base:base + source.size].T
-        wanted = projection.weights[group.first:group.first + group.size].astype(np.int64) << (projection.shift + before)
+        there, axons = np.flatnonzero(neurons >= 0), held[base:base + len(neurons)]
+        own = np.zeros((group.size, source.size), dtype=np.int64)
+        own[:, neurons[there]] = axons[there].T
+        wanted = projection.weights[_group_neurons(group)].astype(np.int64) << (projection.shift + before)
         if projection.port is Port.BLOCK:
             after = min(p.shift for p in _projections(network, group, port))
         wrong = np.argwhere(own << after != wanted)
         if len(wrong):
             neuron, axon = wrong[0]
-            raise MismatchError(f"{where}: weight from neuron {axon} of {source.name!r} to neuron {group.first + neuron} differs")
+            raise MismatchError(f"{where}: weight from neuron {axon} of {source.name!r} to neuron {_group_neurons(group)[neuron]} differs")
         smallest, largest = source.payload_range
         ends = np.stack([own * smallest, own * largest, own * 0])
         low += ends.min(axis=0).sum(axis=1)
@@ -216,7 +248,7 @@ def _check_sums(tile: TileSpec, bounds: dict[int, np.ndarray], where: str) -> No
 def _check_parameters(network: Network, tile: TileSpec, number: int, parameters: np.ndarray | None, where: str) -> None:
     """Thresholds, biases, everything else that a neuron has of its own, and the constants of the update."""
     group, population = tile.groups[number], network.population(tile.groups[number].population)
-    cut = slice(group.first, group.first + group.size)
+    cut = _group_neurons(group)
     held: dict[str, np.ndarray] = {}
     if parameters is None:
         held = {name: np.full(group.size, getattr(group, name)) for name in ("theta", "bias", "gate_bias", "jump")}
@@ -262,11 +294,16 @@ def _check_keys(chip: ChipSpec, network: Network) -> None:
     except AssertionError as error:
         raise MismatchError(f"Fabric: {error}") from error
     for number, key in enumerate(chip.keys):
-        _require(key.size <= 1 << chip.flit.neuron_bits and number < 1 << chip.flit.key_bits, f"Key {number} does not fit a flit")
+        _require(int(_key_neurons(chip, number)[0][-1]) < 1 << chip.flit.neuron_bits and number < 1 << chip.flit.key_bits, f"Key {number} does not fit a flit")
         owners: tuple[GroupSpec, ...] = () if key.origin.kind == "host" else chip.tiles[key.origin.index].groups
-        held = [(g.population, g.first, g.size) for g in owners if g.key == number]
-        held += [(i.population, 0, i.size) for i in chip.inputs if i.key == number]
-        _require(held == [(key.population, key.first, key.size)], f"Key {number} is that of {held}")
+        held = [(g.population, _group_neurons(g)) for g in owners if g.key == number]
+        held += [(i.population, np.arange(i.size)) for i in chip.inputs if i.key == number]
+        numbers, neurons = _key_neurons(chip, number)
+        _require(len(held) == 1 and held[0][0] == key.population and np.array_equal(held[0][1], neurons),
+                 f"Key {number}, of {key.population!r} from neuron {key.first} on, is that of {[(name, int(own[0])) for name, own in held]}")
+        sent = [_numbers(g) for g in owners if g.key == number] or [np.arange(key.size)]
+        _require(np.array_equal(sent[0], numbers), f"Key {number}: its neurons have other numbers in flits than their tile gives them")
+        _require(key.population not in outputs or np.array_equal(key.first + numbers, neurons), f"Key {number}: the host would see other neurons")
     for tile in chip.tiles:
         _require(tile.slots <= 1 << chip.flit.time_bits, f"{tile.slots} slots, and a flit has {chip.flit.time_bits} bits of time")
 
@@ -285,17 +322,17 @@ def check_chip(chip: ChipSpec, image: MemoryImage, network: Network) -> None:
         widths, signs = [f.bits for f in tile.fields] * tile.update_lanes, [f.signed for f in tile.fields] * tile.update_lanes
         parameters = None if tile.constant_parameters else _fields(memories.parameter_words(tile), widths, signs)
         for number, group in enumerate(tile.groups):
-            where = f"Tile {t}, population {group.population!r}, neurons {group.first} to {group.first + group.size - 1}"
-            covered[group.population][group.first:group.first + group.size] += 1
+            where = f"Tile {t}, population {group.population!r}, neurons {group.first} to {_group_neurons(group)[-1]}"
+            covered[group.population][_group_neurons(group)] += 1
             bounds = {}
             for k, (owner, port) in enumerate(tile.lists):
                 if owner == number:
                     here = where + {MAIN: "", SIDE: ", second port", SPARSE: ", sparse"}[port]
-                    bases = _check_axons(chip, network, tile, k, here)
+                    driven = _check_axons(chip, network, tile, k, here)
                     held = _sparse_weights(tile, number, memories, here) if port == SPARSE else _dense_weights(tile, k, stored, here)
-                    bounds[port] = _check_weights(network, tile, k, bases, held, here)
+                    bounds[port] = _check_weights(network, tile, k, driven, held, here)
                     if port == SPARSE:
-                        bounds[port] += _check_windows(network, tile, k, memories, stored, here)
+                        bounds[port] += _check_windows(network, tile, k, memories, stored, driven, here)
             _check_sums(tile, bounds, where)
             _check_parameters(network, tile, number, parameters, where)
     for name, times in covered.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..spec.chip import TileSpec
+from ..spec.convolution import Conv
 from ..spec.errors import MismatchError
 from ..spec.tile import SPARSE
 from ..spec.window import WindowSpec
@@ -40,16 +41,17 @@ def _walked(tile: TileSpec, index: int, window: WindowSpec, pointers: np.ndarray
     return sums[:, channel // tile.lanes * group.positions + place, channel % tile.lanes]
 
 
-def check_window(tile: TileSpec, index: int, window: WindowSpec, pointers: np.ndarray, stored: np.ndarray, weights: np.ndarray, where: str) -> None:
+def check_window(tile: TileSpec, index: int, window: WindowSpec, pointers: np.ndarray, stored: np.ndarray, weights: np.ndarray,
+                 sources: np.ndarray, targets: np.ndarray, where: str) -> None:
     """Compare the sums of walked windows with those of the convolution by definition, ``weights`` in units of ``stored``, for payloads at random: of
-    22 bits, so that no two errors cancel. Raises MismatchError."""
+    22 bits, so that no two errors cancel. ``sources`` are the neurons that drive its axons (-1: none), ``targets`` those of the group. Raises MismatchError."""
     group = tile.groups[index]
-    payloads = np.random.default_rng(0).integers(1, 1 << 22, (2, window.axons))
-    got = _walked(tile, index, window, pointers, stored[None], payloads, where)
-    wanted = window.conv.apply(weights, payloads)[:, group.first:group.first + group.size]
+    events = np.random.default_rng(0).integers(1, 1 << 22, (2, window.conv.source_size + 1))  # the last one for axons of no neuron
+    got = _walked(tile, index, window, pointers, stored[None], events[:, sources], where)
+    wanted = _sums(window.conv, weights, events[:, :-1])[:, targets]
     wrong = np.flatnonzero((got != wanted).any(axis=0))
     if len(wrong):
-        raise MismatchError(f"{where}: weights to neuron {group.first + int(wrong[0])} differ, or reach another")
+        raise MismatchError(f"{where}: weights to neuron {targets[wrong[0]]} differ, or reach another")
     own = slice(tile.pointer_base(index) + window.axon, tile.pointer_base(index) + window.axon + window.axons)
     field = dict(zip(tile.pointer_fields, pointers[own].T))
     words = np.maximum(field["count"] * (field["lines"] + 1) * (field["blocks"] + 1), 1)
@@ -60,6 +62,14 @@ def check_window(tile: TileSpec, index: int, window: WindowSpec, pointers: np.nd
         raise MismatchError(f"{where}: the window of axon {axon} has {words[axon]} words, and {planned[axon]} are planned")
     if window.synapses.tolist() != list(group.sparse.synapses[window.axon:window.axon + window.axons]):
         raise MismatchError(f"{where}: the synapses of a convolution are counted wrongly")
+
+
+def _sums(conv: Conv, weights: np.ndarray, events: np.ndarray) -> np.ndarray:
+    """``conv.apply``, in floating point where that is exact: all are integers, and no sum reaches 2**53."""
+    largest = int(np.abs(weights).max(initial=0)) * conv.weights_shape[1] * conv.kernel[0] * conv.kernel[1] * conv.pool[0] * conv.pool[1]
+    if largest < 1 << 31:
+        return conv.apply(weights.astype(np.float64), events.astype(np.float64)).astype(np.int64)
+    return conv.apply(weights, events)
 
 
 def window_bounds(tile: TileSpec, index: int, window: WindowSpec, pointers: np.ndarray, stored: np.ndarray, payloads: tuple[int, int],

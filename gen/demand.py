@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ..spec.network import Network
 from ..spec.tile import MAIN
-from .lists import list_axons, projections_of
+from .lists import Sources, list_axons, places_of, projections_of
 from .maps import fitting_lanes
 from .slices import Slice
 from .sparse import sparse_spec
@@ -40,17 +41,20 @@ def matrices_of(network: Network, population: str) -> tuple[tuple[str, int], ...
     return tuple((p.matrix, extra_shift(network, p)) for p in projections)
 
 
-def demand_of(network: Network, s: Slice, lanes: int) -> Demand:
-    """What a slice takes of a tile of so many lanes: a word per row and axon of a dense list, those of its sparse axons, and of its kernels."""
-    lanes = fitting_lanes(network, [s], lanes)
-    rows = -(-s.size // lanes)
-    main, side, sparse = list_axons(network, s.population)
-    spec = sparse_spec(network, s, lanes)
+def demand_of(network: Network, s: Slice, lanes: int, sources: Sources = MappingProxyType({})) -> Demand:
+    """What a slice takes of a tile of so many lanes: a word per row and axon of a dense list, those of its sparse axons, and of its kernels.
+
+    ``sources`` are the slices of populations that are cut already; of the others all neurons count.
+    """
+    lanes, places = fitting_lanes(network, [s], lanes), places_of(network, s)
+    rows = -(-s.size // (lanes * places)) * places
+    main, side, sparse = list_axons(network, sources, s)
+    spec = sparse_spec(network, s, lanes, sources)
     scattered, stored = (sum(spec.words), spec.stored_words + sum(w.words(lanes) for w in spec.windows)) if spec else (0, 0)
     matrices = matrices_of(network, s.population)
     own = side if matrices else side + main
     return Demand(neurons=s.size, axons=main + side + sparse, work=s.size * (main + side) + lanes * scattered, words=rows * own + stored,
-                  key=(s.first, s.size, matrices) if matrices else None, shared_words=rows * main if matrices else 0)
+                  key=(s.cut, matrices) if matrices else None, shared_words=rows * main if matrices else 0)
 
 
 def total_demand(demands: Iterable[Demand]) -> tuple[int, int, int]:

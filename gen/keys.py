@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ..spec.chip import Endpoint, KeySpec
 from ..spec.network import Network
+from .lists import heard
 from .partition import Partition, Slice
 
 __all__ = ["Keys", "assign_keys"]
@@ -43,12 +44,14 @@ def assign_keys(network: Network, partition: Partition) -> Keys:
     sources = [(Slice(population=p.name, first=0, size=p.size), Endpoint("host")) for p in network.inputs]
     sources += [(s, Endpoint("tile", t)) for t, tile in enumerate(partition.tiles) for s in tile.slices]
     specs, tiles, to_host = [], [], []
+    hears = [{s for own in tile.slices for p in network.incoming(own.population) for s in heard(network, partition.sources, own, p)}
+             for tile in partition.tiles]
     for s, origin in sources:
         targets = {p.target for p in network.outgoing(s.population)}
         output = network.population(s.population).output
         if not targets and not output:
             continue
-        specs.append(KeySpec(population=s.population, first=s.first, size=s.size, origin=origin))
-        tiles.append(tuple(t for t, tile in enumerate(partition.tiles) if any(own.population in targets for own in tile.slices)))
+        specs.append(KeySpec(population=s.population, first=s.first, size=s.size, origin=origin, run=s.run, pitch=s.pitch, apart=s.pitch if output else 0))
+        tiles.append(tuple(t for t, slices in enumerate(hears) if s in slices))
         to_host.append(output)
     return Keys(specs=tuple(specs), tiles=tuple(tiles), to_host=tuple(to_host))

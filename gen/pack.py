@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..spec.chip import ChipSpec, TileSpec
+from ..spec.chip import ChipSpec, GroupSpec, TileSpec
 from ..spec.errors import CapacityError
 from ..spec.image import MemoryImage, TileImage, table_layout
 from ..spec.network import Network
+from ..spec.runs import axon_neurons
 from ..spec.tile import SPARSE
-from .lists import projections_of
+from .lists import Sources, projections_of, runs_of
 from .partition import Slice
 from .plan import sum_bounds
 from .sparse import sparse_spec, sparse_synapses
@@ -21,10 +22,25 @@ WORDS = {"theta": "thresholds", "bias": "biases", "gate_bias": "biases of the ga
 REMEDY = "the chip was planned for another network; plan one for this."
 
 
-def _stored_weights(network: Network, population: str, port: int, first: int, size: int) -> np.ndarray:
-    """``[axons, size], int64``: the stored weights of a slice's list, axons in the order of the network's projections."""
-    blocks = [p.rows(first, size).T << extra_shift(network, p) for p in projections_of(network, population, port)]
-    return np.concatenate(blocks) if blocks else np.zeros((0, size), dtype=np.int64)
+def _slice_of(group: GroupSpec) -> Slice:
+    return Slice(population=group.population, first=group.first, size=group.size, run=group.positions if group.pitch else 0, pitch=group.pitch)
+
+
+def _sources(chip: ChipSpec) -> dict[str, tuple[Slice, ...]]:
+    """The slices of each population that something listens to, as the keys of a chip have them."""
+    found: dict[str, list[Slice]] = {}
+    for key in chip.keys:
+        found.setdefault(key.population, []).append(Slice(population=key.population, first=key.first, size=key.size, run=key.run, pitch=key.pitch))
+    return {name: tuple(sorted(slices, key=lambda s: s.first)) for name, slices in found.items()}
+
+
+def _stored_weights(network: Network, sources: Sources, s: Slice, port: int) -> np.ndarray:
+    """``[axons, size], int64``: the stored weights of a slice's list, axons in the order of the network's projections; 0 where an axon is no neuron's."""
+    blocks = [np.zeros((0, s.size), dtype=np.int64)]
+    for p in projections_of(network, s.population, port):
+        driven = axon_neurons(runs_of(network, sources, s, p))
+        blocks.append(np.where(driven[:, None] >= 0, p.rows(s.neurons).T[driven], 0) << extra_shift(network, p))
+    return np.concatenate(blocks)
 
 
 def _fits(values: np.ndarray, low: int, high: int, what: str) -> None:
@@ -32,11 +48,11 @@ def _fits(values: np.ndarray, low: int, high: int, what: str) -> None:
         raise CapacityError(f"{what} {values.min()}..{values.max()} do not fit the chip, which holds {low}..{high}: {REMEDY}")
 
 
-def _pack_list(network: Network, tile: TileSpec, number: int, weights: np.ndarray, where: str) -> None:
+def _pack_list(network: Network, sources: Sources, tile: TileSpec, number: int, weights: np.ndarray, where: str) -> None:
     """Write the weights of one event list, or their indices, into the tile's."""
     index, port = tile.lists[number]
     group, axons = tile.groups[index], tile.list_axons(number)
-    stored = _stored_weights(network, group.population, port, group.first, group.size)
+    stored = _stored_weights(network, sources, _slice_of(group), port)
     if stored.shape != (axons, group.size):
         raise CapacityError(f"{where} has {stored.shape[0]} axons and {stored.shape[1]} neurons here, the chip has "
                             f"{axons} and {group.size}: {REMEDY}")
@@ -79,16 +95,16 @@ def _pack_windows(network: Network, tile: TileSpec, index: int, weights: np.ndar
         word += len(words)
 
 
-def _pack_sparse(network: Network, tile: TileSpec, index: int, sparse: np.ndarray, pointers: np.ndarray, where: str) -> None:
+def _pack_sparse(network: Network, sources: Sources, tile: TileSpec, index: int, sparse: np.ndarray, pointers: np.ndarray, where: str) -> None:
     """Write the existing synapses of a group's sparse axons, lane by lane, and where each axon's begin."""
     group = tile.groups[index]
     if group.sparse is None:
         return
-    if sparse_spec(network, Slice(population=group.population, first=group.first, size=group.size), tile.lanes) != group.sparse:
+    if sparse_spec(network, _slice_of(group), tile.lanes, sources) != group.sparse:
         raise CapacityError(f"{where} has other synapses here than the sparse memory of the chip has room for: {REMEDY}")
     limit = 1 << tile.sparse_weight_bits >> 1
     word, places = tile.sparse_base(index), tile.places(index)
-    for first, stored in sparse_synapses(network, group.population, group.first, group.size):
+    for first, stored in sparse_synapses(network, _slice_of(group), sources):
         _fits(stored, -limit, limit - 1, f"{where} weights")
         by_place = np.zeros((len(stored), tile.rows(index) * tile.lanes), dtype=np.int64)
         by_place[:, places] = stored
@@ -101,7 +117,7 @@ def _pack_sparse(network: Network, tile: TileSpec, index: int, sparse: np.ndarra
             word += group.sparse.words[axon]
 
 
-def _pack_tile(network: Network, chip: ChipSpec, tile: TileSpec, index: int) -> TileImage:
+def _pack_tile(network: Network, chip: ChipSpec, sources: Sources, tile: TileSpec, index: int) -> TileImage:
     weights = np.zeros((tile.weight_depth, tile.lanes), dtype=np.int16 if tile.weight_bits <= 16 else np.int32)
     parameters = {f.name: np.zeros((tile.n_updates, tile.update_lanes), dtype=np.int64) for f in tile.fields}
     parameters["theta"][:] = (1 << tile.theta_bits) - 1
@@ -109,14 +125,14 @@ def _pack_tile(network: Network, chip: ChipSpec, tile: TileSpec, index: int) -> 
     pointers = np.zeros((tile.pointer_depth, len(tile.pointer_fields) if tile.has_sparse else 2), dtype=np.int64)
     for number, group in enumerate(tile.groups):
         where = f"Tile {index}, population {group.population!r}:"
-        _pack_sparse(network, tile, number, sparse, pointers, where)
+        _pack_sparse(network, sources, tile, number, sparse, pointers, where)
         if group.sparse is not None and group.sparse.windows:
             _pack_windows(network, tile, number, weights, pointers, where)
     for number in (k for k, (_, port) in enumerate(tile.lists) if port != SPARSE):
-        _pack_list(network, tile, number, weights, f"Tile {index}, population {tile.groups[tile.lists[number][0]].population!r}:")
+        _pack_list(network, sources, tile, number, weights, f"Tile {index}, population {tile.groups[tile.lists[number][0]].population!r}:")
     for number, group in enumerate(tile.groups):
         population = network.population(group.population)
-        base, cut = tile.update_base(number), slice(group.first, group.first + group.size)
+        base, cut = tile.update_base(number), group.neurons
         for f in tile.fields:
             values = getattr(population, f.name)
             if f.name == "theta" and not population.spikes:
@@ -145,5 +161,12 @@ def pack(chip: ChipSpec, network: Network) -> MemoryImage:
     Neuron (row, lane) of a group is ``row * P + lane``; in the update, neuron (update, lane) is ``update * U + lane``, which is the
     same order because U divides P. Raises CapacityError where the network does not fit the chip's formats.
     """
-    tiles = tuple(_pack_tile(network, chip, tile, t) for t, tile in enumerate(chip.tiles))
+    sources = _sources(chip)
+    sizes = {i.population: i.size for i in chip.inputs}
+    for group in (g for tile in chip.tiles for g in tile.groups):
+        sizes[group.population] = sizes.get(group.population, 0) + group.size
+    for p in network.populations:
+        if sizes.get(p.name) != p.size:
+            raise CapacityError(f"Population {p.name!r} has {p.size} neurons, and the chip {sizes.get(p.name, 0)} of it: {REMEDY}")
+    tiles = tuple(_pack_tile(network, chip, sources, tile, t) for t, tile in enumerate(chip.tiles))
     return MemoryImage(network_digest=network.digest, tiles=tiles)

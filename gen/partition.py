@@ -1,26 +1,31 @@
 """First pass: which neurons go to which tile.
 
-A population that is larger than a tile is cut into slices of nearly equal size, whole rows of P neurons where possible;
-small populations may share a tile, and populations that share their weights do. The result says nothing yet about where on the chip a tile is.
+A population that is larger than a tile is cut into slices of nearly equal size, whole rows of P neurons where possible; a map into channels, or into
+rows, or into both, whichever costs less memory; small populations may share a tile, and populations that share their weights do. The result says nothing yet about where on the chip a tile is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
 
 from ..spec.errors import CapacityError
 from ..spec.network import Model, Network
 from ..spec.update import UpdateSpec
 from .demand import Demand, demand_of, total_demand
-from .lists import list_axons, positions_of
-from .maps import cut_unit, fitting_lanes, pieces_of
+from .lists import Sources, list_axons, places_of, positions_of
+from .maps import cut_unit, cuts_of, fewest_lanes, fitting_lanes, map_slices, pieces_of
 from .slices import Slice
 from .updates import update_of
+from .weight_formats import plain_bits
 
 __all__ = ["DEFAULT_LANES", "Partition", "Slice", "TileLimits", "TilePart", "partition"]
 
 DEFAULT_LANES = 16
+_AXON_BITS = 64  # of memory: a pointer, and a place in each of two slots of the event queue
 SHARE_SLACK = 1.25  # how much busier a tile may get so that populations with the same update share its datapath
 
 
@@ -53,6 +58,12 @@ class Partition:
         found = [(t, s) for t, tile in enumerate(self.tiles) for s in tile.slices if s.population == population]
         return tuple(sorted(found, key=lambda item: item[1].first))
 
+    @cached_property
+    def sources(self) -> Sources:
+        """The slices of each population that has any."""
+        names = dict.fromkeys(s.population for tile in self.tiles for s in tile.slices)
+        return {name: tuple(s for _, s in self.slices_of(name)) for name in names}
+
 
 def _ceil(a: int, b: int) -> int:
     return -(-a // b)
@@ -76,49 +87,86 @@ def _cut(population: str, size: int, count: int, unit: int) -> list[Slice]:
     return slices
 
 
-def _least_slices(network: Network, name: str, unit: int, limits: TileLimits) -> int:
+def _least_slices(network: Network, name: str, unit: int, limits: TileLimits, sources: Sources) -> int:
     """Tiles that a population needs at least; CapacityError if not even one row of it fits into a tile."""
-    size, (main, side, sparse) = network.population(name).size, list_axons(network, name)
-    positions = positions_of(network, name)
+    if positions_of(network, name) > 1:
+        return _least_maps(network, name, unit, limits, sources)
+    size, (main, side, sparse) = network.population(name).size, list_axons(network, sources, _whole(network, name))
     axons, words, row = main + side + sparse, main + side, min(unit, size)
     if axons > limits.axons:
         raise CapacityError(f"Population {name!r} needs {axons} axons (neurons of its sources), a tile has {limits.axons}. "
                             "Its neurons can be split over tiles, its fan-in cannot: use fewer or smaller sources.")
-    if positions > 1:
-        return _least_maps(network, name, unit, limits)
     if row <= limits.neurons and words <= limits.weight_words:
         rows = _ceil(size, row)
         count = _ceil(rows, min(limits.neurons // row, limits.weight_words // max(words, 1)))
         # How many words sparse axons take, only their weights tell: at most one per row.
         sure = _ceil(rows, count) * (words + sparse) <= limits.weight_words
-        while not sure and count <= rows and any(_words(network, s, unit) > limits.weight_words for s in _slices(network, name, count, unit)):
+        while not sure and count <= rows and any(_words(network, s, unit, sources) > limits.weight_words
+                                                 for s in _slices(network, name, count, unit, sources)):
             count += 1
         if count <= rows:
             return count
-        words = max(_words(network, s, unit) for s in _slices(network, name, rows, unit))
+        words = max(_words(network, s, unit, sources) for s in _slices(network, name, rows, unit, sources))
     raise CapacityError(f"One row of population {name!r} needs {row} neurons and {words} weight words, and a tile has "
                         f"{limits.neurons} neurons and {limits.weight_words} words. Use fewer lanes or a smaller fan-in.")
 
 
-def _slices(network: Network, name: str, count: int, unit: int) -> list[Slice]:
-    return _cut(name, network.population(name).size, count, cut_unit(network, name, unit, count))
+def _whole(network: Network, name: str) -> Slice:
+    return Slice(population=name, first=0, size=network.population(name).size)
 
 
-def _least_maps(network: Network, name: str, unit: int, limits: TileLimits) -> int:
-    """The same of a map, whose slices are whole channels."""
+def _slices(network: Network, name: str, count: int, unit: int, sources: Sources) -> list[Slice]:
+    """A population in so many slices: a map as it costs least."""
+    if positions_of(network, name) == 1:
+        return _cut(name, network.population(name).size, count, cut_unit(network, name, unit, count))
+    return min(_map_cuts(network, name, count, unit, sources), key=lambda found: found[0])[1]
+
+
+def _map_cuts(network: Network, name: str, count: int, unit: int, sources: Sources) -> list[tuple[tuple[int, int], list[Slice]]]:
+    """Ways to cut a map into ``count`` slices, each with its cost: bits of memory, of those ways that take at most ``SHARE_SLACK`` times the least
+    cycles; the others behind them."""
+    found = []
+    for channels in cuts_of(network, name, count):
+        cut = _cut(name, network.population(name).size, channels, cut_unit(network, name, unit, channels))
+        slices = map_slices(network, name, cut, count)
+        costs = [_cost(network, s, unit, sources) for s in _samples(slices)]
+        found.append((max(c for c, _ in costs), max(b for _, b in costs), slices))
+    least = min(cycles for cycles, _, _ in found)
+    return [((cycles if cycles > SHARE_SLACK * least else 0, bits), slices) for cycles, bits, slices in found]
+
+
+def _samples(slices: Sequence[Slice]) -> list[Slice]:
+    """Of slices that are about alike: the first, which is the largest, and one with neighbours on all sides."""
+    return [slices[0], slices[len(slices) // 2]]
+
+
+def _cost(network: Network, s: Slice, unit: int, sources: Sources) -> tuple[int, int]:
+    """(cycles, bits) of a slice on a tile of its own: if all of its axons fire, and of weights, pointers and event queue, about."""
+    lanes = fewest_lanes(network, [s], fitting_lanes(network, [s], unit))
+    demand = demand_of(network, s, lanes, sources)
+    bits = max(plain_bits(network, p) for p in network.incoming(s.population))
+    return demand.work // lanes, demand.words * lanes * bits + demand.axons * _AXON_BITS
+
+
+def _least_maps(network: Network, name: str, unit: int, limits: TileLimits, sources: Sources) -> int:
+    """The same of a map."""
     pieces, size = pieces_of(network, name), network.population(name).size
     for count in range(_ceil(size, limits.neurons), pieces + 1):
-        slices = _slices(network, name, count, unit)
-        largest = max(slices, key=lambda s: s.size)
-        if largest.size <= limits.neurons and _words(network, largest, unit) <= limits.weight_words:
+        needed = [total_demand([demand_of(network, s, unit, sources)]) for s in _samples(_slices(network, name, count, unit, sources))]
+        if all(n <= limit for found in needed for n, limit in zip(found, _limits(limits))):
             return count
-    words = _words(network, Slice(population=name, first=0, size=size // pieces), unit)
-    raise CapacityError(f"One channel of population {name!r} needs {size // pieces} neurons and {words} weight words, and a tile has "
-                        f"{limits.neurons} neurons and {limits.weight_words} words. Use a smaller map, or a smaller fan-in.")
+    row = _slices(network, name, pieces, unit, sources)[0]
+    neurons, axons, words = total_demand([demand_of(network, row, unit, sources)])
+    raise CapacityError(f"One row of one channel of population {name!r} needs {neurons} neurons, {axons} axons and {words} weight words, and a tile has "
+                        f"{limits.neurons} neurons, {limits.axons} axons and {limits.weight_words} words. Use a smaller map, or a smaller fan-in.")
 
 
-def _words(network: Network, s: Slice, unit: int) -> int:
-    return total_demand([demand_of(network, s, unit)])[2]
+def _limits(limits: TileLimits) -> tuple[int, int, int]:
+    return limits.neurons, limits.axons, limits.weight_words
+
+
+def _words(network: Network, s: Slice, unit: int, sources: Sources) -> int:
+    return total_demand([demand_of(network, s, unit, sources)])[2]
 
 
 def _gathered(slices: Sequence[Slice], demands: Mapping[Slice, Demand], limits: TileLimits) -> list[list[Slice]]:
@@ -138,7 +186,7 @@ def _gathered(slices: Sequence[Slice], demands: Mapping[Slice, Demand], limits: 
 
 
 def _fits(slices: Sequence[Slice], demands: Mapping[Slice, Demand], limits: TileLimits) -> bool:
-    return all(n <= limit for n, limit in zip(total_demand(demands[s] for s in slices), (limits.neurons, limits.axons, limits.weight_words)))
+    return all(n <= limit for n, limit in zip(total_demand(demands[s] for s in slices), _limits(limits)))
 
 
 def _share(network: Network, slices: Sequence[Slice], demands: Mapping[Slice, Demand], tiles: int, limits: TileLimits) -> list[list[Slice]]:
@@ -181,19 +229,22 @@ def _per_tile(value: int | Sequence[int] | None, tiles: int, what: str) -> list[
 
 
 def _lanes(network: Network, slices: Sequence[Slice], lanes: int, exact: bool, update_lanes: int | None) -> tuple[int, int]:
-    """(P, U) of a tile. A tile with fewer neurons than lanes gets fewer lanes, as does one whose maps' channels they do not divide; P / U stays
-    near the events of a timestep."""
-    largest = max(s.size for s in slices)
+    """(P, U) of a tile. A tile with fewer neurons (of a map: channels) than lanes gets fewer lanes, as does one whose maps' groups they do not suit; P / U
+    stays near the events of a timestep."""
+    largest = max(s.size // places_of(network, s) for s in slices)
+    maps = any(places_of(network, s) > 1 for s in slices)
     small = largest < lanes and not exact
     if small:  # odd only where one update lane is enough anyway
         lanes = largest if largest <= DEFAULT_LANES else min(lanes, largest + largest % 2)
     fitting = fitting_lanes(network, slices, lanes)
     if exact and fitting < lanes:
-        raise CapacityError(f"{lanes} lanes are asked for on the tile of {', '.join(s.population for s in slices)}, whose maps' channels (and those "
-                            f"of their groups) they do not divide: use {fitting}.")
+        raise CapacityError(f"{lanes} lanes are asked for on the tile of {', '.join(s.population for s in slices)}, and a word of their weights would hold "
+                            f"a part of a group of a convolution: use {fitting}.")
+    if not exact:
+        fitting = fewest_lanes(network, slices, fitting)
     small, lanes = small or fitting < lanes, fitting
-    if update_lanes is None:
-        return lanes, _power_of_two_divisor(lanes, lanes // (DEFAULT_LANES if small else 4))
+    if update_lanes is None:  # the rows of a map are many, and their update is most of what it takes
+        return lanes, _power_of_two_divisor(lanes, lanes // (DEFAULT_LANES if small and not maps else 4))
     if update_lanes & (update_lanes - 1) or (not small and lanes % update_lanes):
         raise CapacityError(f"Update lanes must be a power of two that divides the lanes, not {update_lanes} of {lanes}.")
     return lanes, _power_of_two_divisor(lanes, update_lanes)
@@ -223,18 +274,25 @@ def partition(network: Network, *, lanes: int | Sequence[int] | None = None, upd
     unit = min(DEFAULT_LANES if lanes is None else lanes if isinstance(lanes, int) else max(lanes, default=0), limits.neurons)
     if unit < 1:
         raise CapacityError(f"Lanes must be at least 1, not {unit}.")
-    counts = {name: _least_slices(network, name, unit, limits) for name in names}
     sizes, pieces = {name: network.population(name).size for name in names}, {name: pieces_of(network, name) for name in names}
+    cut: dict[str, tuple[Slice, ...]] = {}
+    counts: dict[str, int] = {}
+    for name in (n for n in network.order if n in pieces):  # a map is cut as its sources are
+        counts[name] = _least_slices(network, name, unit, limits, cut)
+        cut[name] = tuple(_slices(network, name, counts[name], unit, cut))
     most = sum(pieces.values())
     if tiles is not None and not 1 <= tiles <= most:
-        channels = "" if pieces == sizes else ", those of a map counted as one per channel"
+        channels = "" if pieces == sizes else ", those of a map counted as one per channel and row"
         raise CapacityError(f"{tiles} tiles are asked for, and the network has {most} neurons{channels}: use 1 to {most} tiles.")
     if tiles is not None and sum(counts.values()) < tiles:  # cut the slices with the most work
-        work = {n: demand_of(network, Slice(population=n, first=0, size=sizes[n]), unit).work for n in names}
+        work = {n: demand_of(network, _whole(network, n), unit).work for n in names}
         while sum(counts.values()) < tiles:
             counts[max((n for n in names if counts[n] < pieces[n]), key=lambda n: work[n] / counts[n])] += 1
-    slices = [s for name in names for s in _slices(network, name, counts[name], unit)]
-    demands = {s: demand_of(network, s, unit) for s in slices}
+        cut = {}
+        for name in (n for n in network.order if n in pieces):
+            cut[name] = tuple(_slices(network, name, counts[name], unit, cut))
+    slices = [s for name in names for s in cut[name]]
+    demands = {s: demand_of(network, s, unit, cut) for s in slices}
     parts = _gathered(slices, demands, limits) if tiles is None else [[s] for s in slices]
     if tiles is not None and tiles < len(slices):
         parts = [sorted(part, key=slices.index) for part in _share(network, slices, demands, tiles, limits)]
@@ -249,9 +307,8 @@ def partition(network: Network, *, lanes: int | Sequence[int] | None = None, upd
 def _checked(network: Network, result: Partition) -> Partition:
     """The partition itself; AssertionError unless every neuron is on exactly one tile."""
     for population in network.populations:
-        first = 0
+        times = np.zeros(population.size, dtype=int)
         for _, s in result.slices_of(population.name):
-            assert s.first == first and s.size > 0, f"slices of {population.name} overlap or leave a gap at neuron {first}"
-            first += s.size
-        assert first == (0 if population.model is Model.INPUT else population.size), f"{population.name} is not covered"
+            times[s.neurons] += 1
+        assert (times == (population.model is not Model.INPUT)).all(), f"slices of {population.name} overlap or leave a gap"
     return result

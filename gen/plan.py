@@ -15,7 +15,7 @@ from ..spec.errors import CapacityError
 from ..spec.network import Model, Network, Population
 from ..spec.tile import MAIN, SIDE
 from .keys import Keys, assign_keys
-from .lists import PORTS, list_axons, port_of, positions_of
+from .lists import PORTS, Sources, heard, list_axons, places_of, port_of
 from .partition import Partition, Slice, TileLimits, TilePart, partition
 from .place import place
 from .route import route
@@ -28,17 +28,19 @@ __all__ = ["plan", "sum_bounds"]
 
 MAX_ACCUMULATOR_BITS = 48
 
-def _entries(network: Network, keys: Keys, part: TilePart, tile: int) -> dict[int, tuple[AxonEntry, ...]]:
-    """Axon entries by key; the axons of a list are its projections' source neurons, in the network's order of projections."""
+def _entries(network: Network, keys: Keys, sources: Sources, part: TilePart, tile: int) -> dict[int, tuple[AxonEntry, ...]]:
+    """Axon entries by key; the axons of a list are those of its projections, in the network's order, and of each the slices of its source that it hears.
+    """
     entries: dict[int, list[AxonEntry]] = {number: [] for number in range(len(keys.specs)) if tile in keys.tiles[number]}
     for group, s in enumerate(part.slices):
         base = [0] * len(PORTS)
         for p in network.incoming(s.population):
             port = port_of(p)
-            for number, spec in enumerate(keys.specs):
-                if spec.population == p.source:
-                    entries[number].append(AxonEntry(group, base[port] + spec.first, p.delay, port))
-            base[port] += network.population(p.source).size
+            for part_of_source in heard(network, sources, s, p):
+                number = keys.find(part_of_source)
+                assert number is not None
+                entries[number].append(AxonEntry(group, base[port], p.delay, port))
+                base[port] += keys.specs[number].neurons.span
     return {number: tuple(listed) for number, listed in entries.items()}
 
 
@@ -50,7 +52,7 @@ def sum_bounds(network: Network, slices: Iterable[Slice | GroupSpec]) -> tuple[i
             lows = np.zeros(s.size, dtype=np.int64)
             highs = np.zeros(s.size, dtype=np.int64)
             for p in (p for p in network.incoming(s.population) if (port_of(p) == SIDE) == side):
-                least, most = p.sum_bounds(network.population(p.source).payload_range, slice(s.first, s.first + s.size))
+                least, most = p.sum_bounds(network.population(p.source).payload_range, s.neurons)
                 lows += least << extra_shift(network, p)
                 highs += most << extra_shift(network, p)
             low, high = min(low, int(lows.min())), max(high, int(highs.max()))
@@ -66,7 +68,7 @@ def _accumulator_bits(network: Network, slices: Sequence[Slice]) -> int:
     return max(bits.values())
 
 
-def _parameters(populations: Sequence[Population], cuts: Sequence[slice], constants: bool) -> tuple[ParameterSpec, ...]:
+def _parameters(populations: Sequence[Population], cuts: Sequence[np.ndarray], constants: bool) -> tuple[ParameterSpec, ...]:
     """What the memory holds of each neuron beside theta and bias: what differs, or (gate bias, jump) is not 0 and no constant."""
     fields = []
 
@@ -90,10 +92,10 @@ def _parameters(populations: Sequence[Population], cuts: Sequence[slice], consta
     return tuple(fields)
 
 
-def _tile(network: Network, keys: Keys, timing: Schedule, part: TilePart, tile: int, writable: bool,
+def _tile(network: Network, keys: Keys, sources: Sources, timing: Schedule, part: TilePart, tile: int, writable: bool,
           constants: bool | None, export: bool, readable: bool) -> TileSpec:
     populations = [network.population(s.population) for s in part.slices]
-    cuts = [slice(s.first, s.first + s.size) for s in part.slices]
+    cuts = [s.neurons for s in part.slices]
     # An LI neuron has no threshold.
     held = {"theta": [np.asarray(p.theta)[cut] if p.spikes else np.zeros(1, np.int64) for p, cut in zip(populations, cuts)],
             **{name: [np.asarray(getattr(p, name))[cut] for p, cut in zip(populations, cuts)] for name in ("bias", "gate_bias", "jump")}}
@@ -108,16 +110,17 @@ def _tile(network: Network, keys: Keys, timing: Schedule, part: TilePart, tile: 
     low, high = min(int(b.min()) for b in held["bias"]), max(int(b.max()) for b in held["bias"])
     incoming = [p for s in part.slices for p in network.incoming(s.population)]
     payloads = [network.population(p.source).payload_range for p in incoming]
-    axons = [list_axons(network, p.name) for p in populations]
+    axons = [list_axons(network, sources, s) for s in part.slices]
     groups = tuple(
         GroupSpec(population=s.population, first=s.first, size=s.size, key=keys.find(s), level=timing.level[s.population],
                   axons=axons[n][MAIN], side_axons=axons[n][SIDE],
-                  sparse=sparse_spec(network, s, part.lanes), positions=positions_of(network, s.population), update=update_of(network, p),
+                  sparse=sparse_spec(network, s, part.lanes, sources), positions=places_of(network, s), pitch=s.pitch,
+                  apart=s.pitch if p.output else 0, update=update_of(network, p),
                   **{name: int(arrays[n][0]) if constants else 0 for name, arrays in held.items()})
         for n, (s, p) in enumerate(zip(part.slices, populations)))
     formats = weight_formats(network, part.slices)
     return TileSpec(
-        lanes=part.lanes, update_lanes=part.update_lanes, groups=groups, entries=_entries(network, keys, part, tile),
+        lanes=part.lanes, update_lanes=part.update_lanes, groups=groups, entries=_entries(network, keys, sources, part, tile),
         slots=slots_of(network, timing, [p.name for p in populations]),
         payload_min=min(a for a, _ in payloads), payload_max=max(b for _, b in payloads),
         weight_bits=formats.bits, accumulator_bits=_accumulator_bits(network, part.slices),
@@ -139,7 +142,7 @@ def _flit(network: Network, keys: Keys, tiles: Sequence[TileSpec]) -> FlitSpec:
             low, high = min(low, smallest), max(high, largest)
     signed = values or low < 0
     bits = 0 if (low, high) == (1, 1) else bits_signed(low, high) if signed else bits_unsigned(high)
-    return FlitSpec(key_bits=bits_unsigned(len(keys.specs) - 1), neuron_bits=bits_unsigned(max(k.size for k in keys.specs) - 1),
+    return FlitSpec(key_bits=bits_unsigned(len(keys.specs) - 1), neuron_bits=bits_unsigned(max(k.neurons.span for k in keys.specs) - 1),
                     time_bits=bits_unsigned(max(t.slots for t in tiles) - 1), payload_bits=bits, payload_signed=signed)
 
 
@@ -185,7 +188,7 @@ def plan(network: Network, *, lanes: int | Sequence[int] | None = None, update_l
     timing = schedule(network)
     keys = assign_keys(network, parts)
     woven = route(keys, place(keys, len(parts.tiles), fabric))
-    specs = tuple(_tile(network, keys, timing, part, t, writable, constant_parameters, export, readable) for t, part in enumerate(parts.tiles))
+    specs = tuple(_tile(network, keys, parts.sources, timing, part, t, writable, constant_parameters, export, readable) for t, part in enumerate(parts.tiles))
     number = {k.population: n for n, k in enumerate(keys.specs) if k.origin.kind == "host"}
     inputs = tuple(InputSpec(population=p.name, size=p.size, key=number.get(p.name), payload_min=p.payload_min,
                              payload_max=p.payload_max)

@@ -87,7 +87,7 @@ def pack_state(chip: ChipSpec, stored: Mapping[str, Mapping[str, np.ndarray]]) -
             for row, f in zip(table, fields):
                 begin, values = tile.update_base(index) * lanes, own.get(f.name)
                 if values is not None:
-                    row[begin + tile.places(index)] = _checked(f, values[group.first:group.first + group.size], group.size, where)
+                    row[begin + tile.places(index)] = _checked(f, values[group.neurons[group.neurons < len(values)]], group.size, where)
         words.append([_word(fields, table[:, k:k + lanes]) for k in range(0, tile.n_updates * lanes, lanes)])
     return words
 
@@ -123,13 +123,13 @@ def unpack_state(chip: ChipSpec, words: Sequence[Sequence[int]]) -> Stored:
             own = found.setdefault(group.population, {})
             for f in fields:  # another tile may hold more of the population's neurons, and of their fields
                 own.setdefault(f.name, np.zeros(size, dtype=np.int64))
-            for neuron, place in enumerate(tile.places(index).tolist()):
+            for neuron, place in zip(group.neurons.tolist(), tile.places(index).tolist()):
                 update, lane = divmod(place, tile.update_lanes)
                 word = held[tile.update_base(index) + update] >> lane * width
                 for f in fields:
                     value = word & ((1 << f.bits) - 1)
                     word >>= f.bits
-                    own[f.name][group.first + neuron] = value - (1 << f.bits if f.signed and value >> (f.bits - 1) else 0)
+                    own[f.name][neuron] = value - (1 << f.bits if f.signed and value >> (f.bits - 1) else 0)
     return found
 
 

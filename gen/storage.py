@@ -119,8 +119,8 @@ class _Meter:
 
     def tiles(self, network: Network) -> list[TileBits]:
         """What each tile of the plan takes."""
-        parts = partition(network, lanes=self._lanes, tiles=self._tiles, limits=ANY_WORDS).tiles
-        return [tile_bits(network, part, self._accumulator_bits(network, part.slices)) for part in parts]
+        parts = partition(network, lanes=self._lanes, tiles=self._tiles, limits=ANY_WORDS)
+        return [tile_bits(network, part, self._accumulator_bits(network, part.slices), parts.sources) for part in parts.tiles]
 
     def total(self, network: Network) -> int:
         """Bits of all tiles."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..spec.arithmetic import bits_unsigned
 from ..spec.network import Network
 from ..spec.tile import MAIN, SIDE, SPARSE, pointer_fields
-from .lists import list_axons, positions_of, projections_of
+from .lists import Sources, list_axons, places_of, projections_of, runs_of
 from .partition import TilePart
 from .sparse import sparse_spec, windows_of
 from .weight_formats import weight_formats
@@ -39,19 +39,19 @@ class TileBits:
     total: int
 
 
-def tile_bits(network: Network, part: TilePart, accumulator_bits: int) -> TileBits:
+def tile_bits(network: Network, part: TilePart, accumulator_bits: int, sources: Sources) -> TileBits:
     """What the projections into a tile's slices take, as :mod:`.plan` and :mod:`.pack` lay it out."""
     number = {id(p): k for k, p in enumerate(network.projections)}
     formats = weight_formats(network, part.slices)
     sizes: dict[str, int] = {}
     dense: dict[int, int] = {}
     sparse: dict[int, int] = {}
-    specs = [sparse_spec(network, s, part.lanes) for s in part.slices]
-    rows = [-(-s.size // (part.lanes * n)) * n for s, n in ((s, positions_of(network, s.population)) for s in part.slices)]
+    specs = [sparse_spec(network, s, part.lanes, sources) for s in part.slices]
+    rows = [-(-s.size // (part.lanes * n)) * n for s, n in ((s, places_of(network, s)) for s in part.slices)]
     depth = sum(spec.stored_words for spec in specs if spec)
     row_bits = bits_unsigned(max(rows) - 1)
     synapse_bits = row_bits + max((spec.weight_bits for spec in specs if spec and spec.has_words), default=-row_bits)
-    weight_depth = _weight_depth(network, part, formats.shared)
+    weight_depth = _weight_depth(network, part, formats.shared, sources)
     pointer_bits = sum(pointer_fields([spec for spec in specs if spec], part.lanes, row_bits, depth, weight_depth).values())
     list_number = 0
     for s, spec, n in zip(part.slices, specs, rows):
@@ -62,7 +62,7 @@ def tile_bits(network: Network, part: TilePart, accumulator_bits: int) -> TileBi
                 continue
             first, owner = 0, not formats.shared or formats.shared[list_number] == list_number
             for p in projections:
-                axons, k = p.shape[1], number[id(p)]
+                axons, k = sum(run.span for run in runs_of(network, sources, s, p)), number[id(p)]
                 if port == SPARSE and spec and p.conv is not None:
                     window = next(w for w in spec.windows if w.axon == first)
                     dense[k] = dense.get(k, 0) + window.words(part.lanes) * part.lanes * formats.bits + axons * pointer_bits
@@ -79,12 +79,12 @@ def tile_bits(network: Network, part: TilePart, accumulator_bits: int) -> TileBi
                     total=sum(dense.values()) + sum(sparse.values()) + accumulators)
 
 
-def _weight_depth(network: Network, part: TilePart, shared: tuple[int, ...]) -> int:
+def _weight_depth(network: Network, part: TilePart, shared: tuple[int, ...], sources: Sources) -> int:
     """Words of the weight memory of a tile."""
     words: list[int] = []
     for s in part.slices:
-        positions = positions_of(network, s.population)
+        positions = places_of(network, s)
         rows = -(-s.size // (part.lanes * positions)) * positions
-        main, side, sparse = list_axons(network, s.population)
-        words += [rows * main, *([rows * side] if side else []), *([sum(w.words(part.lanes) for w in windows_of(network, s))] if sparse else [])]
+        main, side, sparse = list_axons(network, sources, s)
+        words += [rows * main, *([rows * side] if side else []), *([sum(w.words(part.lanes) for w in windows_of(network, s, sources))] if sparse else [])]
     return sum(n for k, n in enumerate(words) if not shared or shared[k] == k)

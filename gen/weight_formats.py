@@ -57,7 +57,7 @@ def weight_formats(network: Network, slices: Sequence[Slice]) -> WeightFormats:
             plain.append(max((plain_bits(network, p) for p in projections), default=1))
             books.append(values or ())
             named = bool(projections) and all(p.matrix for p in projections)
-            owners.append((s.first, s.size, *((p.matrix, extra_shift(network, p)) for p in projections)) if named else (len(owners),))
+            owners.append((*s.cut, *((p.matrix, extra_shift(network, p)) for p in projections)) if named else (len(owners),))
         scattered = projections_of(network, s.population, SPARSE)
         if scattered:  # the weights of sparse projections lie elsewhere
             convolutions = [p for p in scattered if p.kind is Kind.CONV]

@@ -43,7 +43,7 @@ class Encoder(wiring.Component):
         tile, flit = self._tile, self._flit
         if all(g.key is None for g in tile.groups):  # nobody listens to this tile
             return m
-        lanes, maps = tile.update_lanes, any(g.positions > 1 for g in tile.groups)
+        lanes, maps = tile.update_lanes, any(g.positions > 1 or g.apart for g in tile.groups)
         entry = data.StructLayout({
             "mask": unsigned(lanes), "local": unsigned(flit.neuron_bits if maps else ceil_log2(tile.n_updates)),
             "group": unsigned(ceil_log2(len(tile.groups))),
@@ -76,8 +76,8 @@ class Encoder(wiring.Component):
         keys = [g.key or 0 for g in tile.groups]
         spike_payload = 1 if flit.payload_bits else 0
         payload, neuron = spike_payload, Cat(lane, head.local)
-        if maps:  # the lanes of a map are channels: as far apart as it has places
-            apart = [Array(k * g.positions for k in range(lanes))[lane] if lanes > 1 else Const(0) for g in tile.groups]
+        if maps:  # the lanes of a map are channels: as far apart as it has places, or as the whole map has where this is a part that leaves the chip
+            apart = [Array(k * (g.apart or g.positions) for k in range(lanes))[lane] if lanes > 1 else Const(0) for g in tile.groups]
             neuron = head.local + (Array(apart)[head.group] if len(apart) > 1 else apart[0])
         if tile.value_bits:
             payload = head.values[lane] if lanes > 1 else head.values[0]
@@ -98,13 +98,13 @@ class Encoder(wiring.Component):
         m.d.comb += [now.eq(Mux(fresh, 0, first)), beat_now.eq(Mux(fresh, 0, beat)), place_now.eq(Mux(fresh, 0, place))]
 
         def of_group(value):
-            values = [value(g.positions) for g in tile.groups]
+            values = [value(g.positions, g.apart or g.positions) for g in tile.groups]
             return Array(values)[self.group] if len(set(values)) > 1 else values[0]
 
         u, beats = tile.update_lanes, tile.beats
-        last_beat, last_place = beat_now == beats - 1, place_now == of_group(lambda n: n - 1)
-        steps = [of_group(lambda n, step=step: step(n) & ((1 << bits) - 1))
-                 for step in (lambda n: u * n, lambda n: 1 - (beats - 1) * u * n, lambda n: u * n - n + 1)]
+        last_beat, last_place = beat_now == beats - 1, place_now == of_group(lambda n, apart: n - 1)
+        steps = [of_group(lambda n, apart, step=step: step(n, apart) & ((1 << bits) - 1))
+                 for step in (lambda n, apart: u * apart, lambda n, apart: 1 - (beats - 1) * u * apart, lambda n, apart: u * apart - n + 1)]
         with m.If(self.valid):
             m.d.sync += [first.eq(now + Mux(last_beat, Mux(last_place, steps[2], steps[1]), steps[0])), beat.eq(Mux(last_beat, 0, beat_now + 1)),
                          place.eq(Mux(last_beat, Mux(last_place, 0, place_now + 1), place_now))]

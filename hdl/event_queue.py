@@ -70,7 +70,13 @@ class EventQueue(wiring.Component):
         width = Shape.cast(event_layout(tile)).width
         if width == 0:  # a single axon with unit payload: the count says it all
             return m
-        depth = n_lists << tile.axon_bits
+        # A list without axons, as the first of a group that only convolutions lead to, takes no place.
+        held = [k for k in range(len(tile.lists)) if tile.list_axons(k)] or [0]
+        if len(held) < len(tile.lists):
+            number = [held.index(k) if k in held else 0 for k in range(len(tile.lists))]
+            w_place, r_place = (Cat(slot, Array(Const(n, ceil_log2(len(held))) for n in number)[which]) if len(held) > 1 else slot
+                                for slot, which in ((self.w_slot, self.w_list), (self.r_slot, self.r_list)))
+        depth = len(held) * tile.slots << tile.axon_bits
         m.submodules.entries = entries = memory.Memory(shape=event_layout(tile), depth=depth, init=[])
         write = entries.write_port()
         m.d.comb += [write.addr.eq(Cat(w_index, w_place)), write.data.eq(self.w_data), write.en.eq(self.w_valid)]

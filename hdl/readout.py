@@ -208,11 +208,12 @@ def _class_tables(m, neuron, chip: ChipSpec):
     tables = {}
     for output in chip.outputs:
         for key in output.keys if output.readout is Readout.VOTE else ():
-            first, size = chip.keys[key].first, chip.keys[key].size
+            neurons = chip.keys[key].neurons
+            found = list(zip(neurons.numbers.tolist(), neurons.neurons.tolist(), strict=True))
             tables[key] = table = Signal(data.StructLayout({"number": range(output.n_values), "votes": 1}), name=f"class_{key}")
             with m.Switch(neuron):
                 for number in range(output.n_values):
-                    voters = [n for n in range(size) if output.classes[first + n] == number]
+                    voters = [n for n, neuron in found if output.classes[neuron] == number]
                     if voters:
                         with m.Case(*voters):
                             m.d.comb += [table.number.eq(number), table.votes.eq(1)]

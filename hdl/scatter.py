@@ -171,9 +171,9 @@ class Scatter(wiring.Component):
             amount, asked, late = (Signal.like(self.synapses, name=name) for name in ("window_amount", "window_asked", "window_synapses"))
             m.d.comb += amount.eq(most)
             for number, (g, port) in enumerate(tile.lists):
-                rest = tile.groups[g].size % tile.lanes  # a map of one place may have a last row that is partly empty
-                if port == SPARSE and tile.groups[g].positions == 1 and rest:
-                    with m.If((self.list == number) & (row == tile.rows(g) - 1)):
+                rest = tile.part(g)  # of the last row of each place; a part of the lanes is a group of channels, and whole
+                if port == SPARSE and rest:
+                    with m.If((self.list == number) & (row >= tile.rows(g) - tile.groups[g].positions) & (most == tile.lanes)):
                         m.d.comb += amount.eq(rest)
             first, second = Signal(name="window_found"), Signal(name="window_worked")
             m.d.sync += [first.eq(window), second.eq(first), asked.eq(amount), late.eq(asked)]

@@ -153,6 +153,8 @@ class Tile(wiring.Component):
             update.beat.eq(beating), update.next_index.eq(next_index),
             update.index.eq(index), update.local.eq(local), update.group.eq(now_group), update.clear.eq(clearing),
         ]
+        if tile.has_map_parts:
+            m.d.comb += update.part.eq(beat)
         with m.If(lanes.handed):
             m.d.sync += held_group.eq(row_group)
         m.d.sync += [index.eq(next_index), local.eq(next_local)]
@@ -257,8 +259,10 @@ class Tile(wiring.Component):
         neurons = Signal(range(tile.lanes + 1))
         m.d.comb += neurons.eq(tile.lanes)
         for g, group in enumerate(tile.groups):
-            with m.If((walker.group == g) & walker.last_row):
-                m.d.comb += neurons.eq(group.size - (tile.rows(g) - 1) * tile.lanes)
+            late = walker.last_row if group.positions == 1 else walker.row >= tile.rows(g) - group.positions
+            if tile.part(g):
+                with m.If((walker.group == g) & late):
+                    m.d.comb += neurons.eq(tile.part(g))
         # An event's payload is known with it, two cycles after the walk.
         known = Pipeline(m, "counted")
         for name, value in (("neurons", neurons), ("group", walker.group)):

@@ -66,6 +66,7 @@ class NeuronUpdate(wiring.Component):
             "sums": In(data.ArrayLayout(signed(tile.accumulator_bits), u)), "side_sums": In(data.ArrayLayout(signed(tile.accumulator_bits), u)),
             "busy": Out(1), "done": Out(1), "done_index": Out(index), "done_local": Out(index), "done_group": Out(group),
             "done_exists": Out(u), "spikes": Out(u), "v": Out(data.ArrayLayout(signed(self._v_bits), u)),
+            **({"part": In(range(tile.beats))} if tile.has_map_parts else {}),
             **({"counts": Out(data.ArrayLayout(unsigned(tile.count_bits), u))} if tile.count_bits else {}),
             "w_valid": In(1), "w_address": In(index), "w_data": In(parameter_layout(tile)),
             **({"s_valid": In(1), "s_address": In(index), "s_data": In(state_layout(tile))} if writable else {}),
@@ -83,7 +84,10 @@ class NeuronUpdate(wiring.Component):
         beats = Pipeline(m, "beat")
         for name in ("beat", "index", "local", "group", "clear"):
             beats.put(name, getattr(self, name), 0)
-        beats.put("exists", self._existing(m, beats.at("group", check), beats.at("local", check)), check)
+        if tile.has_map_parts:
+            beats.put("part", self.part, 0)
+        part = beats.at("part", check) if tile.has_map_parts else None
+        beats.put("exists", self._existing(m, beats.at("group", check), beats.at("local", check), part), check)
         m.d.comb += [self.done.eq(beats.at("beat", done)), self.done_index.eq(beats.at("index", done)),
                      self.done_local.eq(beats.at("local", done)), self.done_group.eq(beats.at("group", done)),
                      self.done_exists.eq(beats.at("exists", done)),
@@ -157,16 +161,18 @@ class NeuronUpdate(wiring.Component):
             m.d.comb += self.r_data.eq(value)
         return lambda lane: {f.name: value[lane][f.name] for f in tile.fields}
 
-    def _existing(self, m, group, local):
-        """Mask of the lanes that hold real neurons: the last row of a group may be partly empty."""
+    def _existing(self, m, group, local, part):
+        """Mask of the lanes that hold real neurons: the last row of a group, of a map the last one of each place, may be partly empty."""
         tile = self._tile
         exists = Signal(tile.update_lanes)
         m.d.comb += exists.eq((1 << tile.update_lanes) - 1)
         for g, spec in enumerate(tile.groups):
-            full, rest = divmod(spec.size, tile.update_lanes)
-            if spec.size == tile.rows(g) * tile.lanes:
+            if not tile.part(g):
                 continue
+            beat, size = (local, spec.size) if spec.positions == 1 else (part, tile.part(g))
+            full, rest = divmod(size, tile.update_lanes)
+            late = local >= (full if spec.positions == 1 else (tile.rows(g) - spec.positions) * tile.beats)
             here = (group == g) if len(tile.groups) > 1 else Const(1, 1)
-            with m.If(here & (local >= full)):
-                m.d.comb += exists.eq(Mux(local == full, (1 << rest) - 1, 0))
+            with m.If(here & late & (beat >= full)):
+                m.d.comb += exists.eq(Mux(beat == full, (1 << rest) - 1, 0))
         return exists

@@ -74,10 +74,9 @@ class KeyEvents:
     def raster(self, key: int) -> np.ndarray:
         """Whether each neuron of a key sends an event, ``[n, T, size], bool``; a leaky integrator does in every timestep."""
         spec = self.chip.keys[key]
-        cut = slice(spec.first, spec.first + spec.size)
+        cut = spec.neurons.neurons
         if spec.population in self.channels:
-            first = self.channels[spec.population]
-            return self.inputs[:, :, first + cut.start : first + cut.stop] != 0
+            return self.inputs[:, :, self.channels[spec.population] + cut] != 0
         if spec.population in self.spikes:
             return self.spikes[spec.population][:, :, cut] != 0
         return np.ones((*self.inputs.shape[:2], spec.size), dtype=bool)
@@ -115,7 +114,7 @@ def tile_cycles(chip: ChipSpec, tile: TileSpec, sent: KeyEvents, n_phases: int) 
         if group.update.values:
             clip, step, neuron = (a.reshape(-1) for a in np.indices((n, n_steps, group.size)))
         else:
-            clip, step, neuron = np.nonzero(sent.spikes[group.population][:, :, group.first : group.first + group.size])
+            clip, step, neuron = np.nonzero(sent.spikes[group.population][:, :, group.neurons])
         place = tile.places(index)[neuron]
         if group.positions > 1:  # spikes leave in the order of their places
             order = np.lexsort((place, step, clip))
@@ -147,7 +146,7 @@ def _scattered(tile: TileSpec, index: int, sparse: SparseSpec, sent: KeyEvents) 
         for entry in entries:
             if (entry.group, entry.port) == (index, SPARSE) and entry.delay < n_steps:
                 raster = sent.raster(key)[:, : n_steps - entry.delay].astype(np.int64)
-                totals[:, entry.delay :] += raster @ costs[entry.base : entry.base + raster.shape[2]]
+                totals[:, entry.delay :] += raster @ costs[entry.base + sent.chip.keys[key].neurons.numbers]
     return totals[:, :, 0], totals[:, :, 1], totals[:, :, 2]
 
 

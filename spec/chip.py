@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from .neuron import Readout
+from .runs import Run
 from .tile import AxonEntry, GroupSpec, ParameterSpec, TileSpec
 from .update import UpdateSpec
 
@@ -29,12 +30,23 @@ class Endpoint(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class KeySpec:
-    """A source of events: a slice of a population on a tile, or an input population at the host port."""
+    """A source of events: a slice of a population on a tile, or an input population at the host port.
+
+    ``run``, ``pitch``, ``apart``: of a map that is cut by rows, as :class:`~spikeloom.spec.runs.Run` has them.
+    """
 
     population: str
     first: int
     size: int
     origin: Endpoint
+    run: int = 0
+    pitch: int = 0
+    apart: int = 0
+
+    @property
+    def neurons(self) -> Run:
+        """Its neurons in the population, and in flits."""
+        return Run(self.first, self.size, self.run, self.pitch, self.apart)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -131,12 +131,11 @@ class Projection:
         """Neurons of the target, and of the source."""
         return self.weights.shape if self.conv is None else (self.conv.target_size, self.conv.source_size)
 
-    def rows(self, first: int, size: int) -> np.ndarray:
-        """Weights to ``size`` neurons of the target, ``[size, source size], int64``; of a convolution those of whole channels, 0 where there is no
-        synapse: large, so for small maps and tests."""
-        if self.conv is None:
-            return self.weights[first:first + size].astype(np.int64)
-        return self.conv.matrix(self.weights.astype(np.int64), first // self.conv.positions, size // self.conv.positions)
+    def rows(self, neurons: np.ndarray) -> np.ndarray:
+        """Weights to some ``neurons`` of the target, ``[len(neurons), source size], int64``; of a convolution with 0 where there is no synapse: large, so
+        for small maps and tests."""
+        weights = self.weights.astype(np.int64)
+        return (weights if self.conv is None else self.conv.matrix(weights))[neurons]
 
     def sum_bounds(self, payloads: tuple[int, int], neurons: np.ndarray | slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
         """Smallest and largest sum that events of payloads in this range give each neuron of the target, or some ``neurons`` of it; ``[size], int64``

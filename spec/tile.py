@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .arithmetic import bits_signed, bits_unsigned
+from .runs import Run
 from .update import UpdateSpec
 from .window import Steps, WindowSpec
 
@@ -73,12 +74,13 @@ def pointer_fields(scattered: Sequence[SparseSpec], lanes: int, row_bits: int, s
 
 @dataclass(frozen=True, kw_only=True)
 class GroupSpec:
-    """A slice of one population on a tile: neurons ``first`` .. ``first + size - 1``.
+    """A slice of one population on a tile: neurons ``first`` .. ``first + size - 1``; of a map that is cut by rows (``pitch`` is not 0) runs of
+    ``positions`` neurons, ``pitch`` apart, whose numbers in flits are ``apart`` from each other (0: ``positions``).
 
     ``key`` is the source key of its events (None if nobody listens), ``level`` the phase of its timestep 0 (sigma),
     ``axons`` the number of its input lines, ``side_axons`` of those into its other port (gate or block; 0 if it has none), ``sparse`` those
     that are scattered (None if there are none);
-    ``positions`` are the places of its map: neuron ``channel * positions + place`` (1 where no convolution leads to it);
+    ``positions`` are the places of its (part of the) map: neuron ``channel * positions + place`` (1 where no convolution leads to it);
     ``theta``, ``bias``, ``gate_bias`` and ``jump`` are its parameters where the tile keeps them as constants.
     """
 
@@ -96,6 +98,18 @@ class GroupSpec:
     gate_bias: int = 0
     jump: int = 0
     positions: int = 1
+    pitch: int = 0
+    apart: int = 0
+
+    @property
+    def neurons(self) -> np.ndarray:
+        """Numbers of its neurons in the population, ``[size], int64``, ascending."""
+        return Run(self.first, self.size, self.positions if self.pitch else 0, self.pitch).neurons
+
+    @property
+    def channels(self) -> int:
+        """Channels of its map; neurons where it has none."""
+        return self.size // self.positions
 
 
 class AxonEntry(NamedTuple):
@@ -171,6 +185,15 @@ class TileSpec:
     def rows(self, group: int) -> int:
         """Rows of P neurons in a group: of a map, P channels at one of its places."""
         return -(-self.groups[group].size // (self.lanes * self.groups[group].positions)) * self.groups[group].positions
+
+    def part(self, group: int) -> int:
+        """Neurons of each of a group's last rows (of a map as many as it has places), where they are fewer than P; otherwise 0."""
+        return self.groups[group].channels % self.lanes
+
+    @property
+    def has_map_parts(self) -> bool:
+        """Whether a map has rows with fewer than P neurons."""
+        return any(g.positions > 1 and g.channels % self.lanes for g in self.groups)
 
     def places(self, group: int) -> np.ndarray:
         """Where each neuron of a group is, ``row * P + lane``; ``[size], int64``."""

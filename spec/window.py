@@ -2,7 +2,7 @@
 
 Words of weights: P output channels each, for block b of P channels, input channel i of a group, kernel position (ky, kx) at
 ``((b * inputs + i) * kernel height + ky) * kernel width + kx``. Rows: P output channels at one place of the map, block b and place p in row
-``b * positions + p``. So a step from one kernel position to the next is a constant in both, and only the start is the event's own.
+``b * positions + p``, places of the slice's rows. So a step from one kernel position to the next is a constant in both, and only the start is the event's own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .convolution import Conv
+from .convolution import Axis, Conv
+from .runs import Run, axon_neurons
 
 __all__ = ["Pointer", "Steps", "WindowSpec"]
 
@@ -44,30 +45,63 @@ class Steps(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class WindowSpec:
-    """A convolution onto a slice of its target: ``channels`` output channels from ``first`` on; ``axon`` is the first of its axons in their list,
-    one per neuron of the source map."""
+    """A convolution onto a slice of its target.
+
+    Parameters
+    ----------
+    conv : the whole convolution.
+    axon : the first of its axons in their list.
+    first, channels : output channels of the slice.
+    top, rows : rows of the target map in the slice; 0 rows: all of them.
+    runs : the neurons of the source that its axons are for; empty: all, in their order.
+    """
 
     conv: Conv
     axon: int
     first: int
     channels: int
+    top: int = 0
+    rows: int = 0
+    runs: tuple[Run, ...] = ()
+
+    @cached_property
+    def neurons(self) -> np.ndarray:
+        """The neuron of the source that drives each axon, -1 for none; ``[axons], int64``."""
+        return axon_neurons(self.runs) if self.runs else np.arange(self.conv.source_size)
 
     @property
     def axons(self) -> int:
-        """Input lines: neurons of the source map."""
-        return self.conv.source_size
+        """Input lines."""
+        return sum(run.span for run in self.runs) if self.runs else self.conv.source_size
+
+    @property
+    def positions(self) -> int:
+        """Places of the slice's part of the map."""
+        return (self.rows or self.conv.out_shape[1]) * self.conv.out_shape[2]
 
     @cached_property
     def _group_sizes(self) -> tuple[int, int]:
         """Output and input channels of a group."""
         return self.conv.out_channels // self.conv.groups, self.conv.shape[0] // self.conv.groups
 
+    @cached_property
+    def _axes(self) -> tuple[Axis, Axis]:
+        """Kernel positions and targets of each source coordinate within the slice; targets in y counted from its first row."""
+        y, x = self.conv.axes
+        bottom = self.top + (self.rows or self.conv.out_shape[1])
+        skipped = np.maximum(-(-(y.target - bottom + 1) // y.target_step), 0)  # targets below the slice: the first ones are the lowest
+        count = np.minimum(y.count, (y.target - self.top) // y.target_step + 1) - skipped
+        there = count > 0
+        found = (y.first + skipped * y.kernel_step, y.target - skipped * y.target_step - self.top, count)
+        return Axis(*(np.where(there, values, 0) for values in found), y.kernel_step, y.target_step), x
+
     def fits(self, lanes: int) -> bool:
-        """Whether so many lanes can work on it: every row full, and no word across the border of a group, or all of a word's groups whole."""
+        """Whether so many lanes can work on it: no word across the border of a group, or all of a word's groups whole."""
         own, _ = self._group_sizes
         if self.conv.groups == 1:
-            return self.conv.positions == 1 or self.channels % lanes == 0
-        return self.channels % lanes == 0 and self.first % lanes == 0 and (own % lanes == 0 or lanes % own == 0)
+            return True
+        whole = lanes % own == 0 and self.first % own == 0 and self.channels % own == 0
+        return whole or (own % lanes == 0 and self.first % lanes == 0)
 
     def words(self, lanes: int) -> int:
         """Words of weights."""
@@ -78,32 +112,52 @@ class WindowSpec:
         own, inputs = self._group_sizes
         (y, x), (height, width) = self.conv.axes, self.conv.kernel
         return Steps((x.kernel_step, -x.target_step), (y.kernel_step * width, -y.target_step * self.conv.out_shape[2]),
-                     (inputs * height * width, self.conv.positions), own if own < lanes and self.conv.groups > 1 else lanes)
+                     (inputs * height * width, self.positions), own if own < lanes and self.conv.groups > 1 else lanes)
+
+    def _split(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Channel, row and column of each axon's neuron in the source map (of none: those of the first); ``[axons], int64`` each."""
+        _, height, width = self.conv.shape
+        line, column = np.divmod(np.maximum(self.neurons, 0), width)
+        return line // height, line % height, column
 
     def pointers(self, lanes: int) -> Pointer:
         """The window of each axon, its ``first`` word counted from the first of this convolution."""
         own, inputs = self._group_sizes
-        y, x = self.conv.axes
-        channel, sy, sx = (a.reshape(-1) for a in np.indices(self.conv.shape))
-        group = channel // inputs
+        (y, x), (height, width) = self._axes, self.conv.kernel
+        channel, sy, sx = self._split()
+        group = np.arange(self.conv.shape[0]) // inputs  # what only a channel decides is worked out once for each
         low = np.maximum(group * own - self.first, 0)  # its output channels within the slice
         high = np.minimum((group + 1) * own - self.first, self.channels)
         block, blocks = low // lanes, -(-high // lanes) - low // lanes
-        reached = (high > low) & (y.count[sy] > 0) & (x.count[sx] > 0)
-        word = ((block * inputs + channel % inputs) * self.conv.kernel[0] + y.first[sy]) * self.conv.kernel[1] + x.first[sx]
-        row = block * self.conv.positions + y.target[sy] * self.conv.out_shape[2] + x.target[sx]
-        found = (word, x.count[sx], row, y.count[sy] - 1, blocks - 1, low % lanes // self.steps(lanes).part_lanes)
+        first = (block * inputs + np.arange(self.conv.shape[0]) % inputs) * height * width
+        reached = (self.neurons >= 0) & (high > low)[channel] & (y.count[sy] > 0) & (x.count[sx] > 0)
+        word = first[channel] + (y.first * width)[sy] + x.first[sx]
+        row = (block * self.positions)[channel] + (y.target * self.conv.out_shape[2])[sy] + x.target[sx]
+        part = low % lanes // self.steps(lanes).part_lanes
+        found = (word, x.count[sx], row, (y.count - 1)[sy], (blocks - 1)[channel], part[channel])
         return Pointer(*(np.where(reached, values, 0) for values in found))
 
     def cycles(self, lanes: int) -> np.ndarray:
         """Words of each axon's window: cycles that its walk takes, but at least 1; ``[axons], int64``."""
+        if self.conv.groups == 1:
+            return self.reach * -(-self.channels // lanes)
         p = self.pointers(lanes)
         return p.count * (p.lines + 1) * (p.blocks + 1)
 
     @cached_property
-    def synapses(self) -> np.ndarray:
-        """Synapses of each axon onto the slice; ``[axons], int64``."""
+    def reach(self) -> np.ndarray:
+        """Kernel positions of each axon that have a target on the slice, of any channel; ``[axons], int64``."""
+        (y, x), (channel, sy, sx) = self._axes, self._split()
+        return np.where((self.neurons >= 0) & (self._reached > 0)[channel], y.count[sy] * x.count[sx], 0)
+
+    @cached_property
+    def _reached(self) -> np.ndarray:
+        """Output channels on the slice of each channel of the source; ``[channels], int64``."""
         own, inputs = self._group_sizes
         group = np.arange(self.conv.shape[0]) // inputs
-        reached = np.minimum((group + 1) * own, self.first + self.channels) - np.maximum(group * own, self.first)
-        return self.conv.reach * np.repeat(np.maximum(reached, 0), self.conv.shape[1] * self.conv.shape[2])
+        return np.maximum(np.minimum((group + 1) * own, self.first + self.channels) - np.maximum(group * own, self.first), 0)
+
+    @cached_property
+    def synapses(self) -> np.ndarray:
+        """Synapses of each axon onto the slice; ``[axons], int64``."""
+        return self.reach * self._reached[self._split()[0]]

@@ -212,8 +212,8 @@ def compare(chip: ChipSpec, network: Network, x: np.ndarray, run: Run, *, result
                     row, of_row = beat // tile.beats, beat % tile.beats * tile.update_lanes + lane
                     # A row of a map is P channels at one of its places.
                     channel, place = row // group.positions * tile.lanes + of_row, row % group.positions
-                    neuron = group.first + channel * group.positions + place
-                    if neuron < group.first + group.size:
+                    neuron = group.first + channel * (group.pitch or group.positions) + place
+                    if channel < group.size // group.positions:
                         wrong += [f"v of {group.population}[{neuron}] at t={t}: {row[lane]}, not {want[t, neuron]}"
                                   for t, row in enumerate(got) if row[lane] != want[t, neuron]]
     expected: list[tuple[int, int, int, int]] = []
@@ -273,12 +273,18 @@ def _differs_from_golden(network: Network, chip: ChipSpec, x: np.ndarray, run: R
 
 
 def counters_differ(network: Network, chip: ChipSpec, x: np.ndarray, run: Run) -> list[str]:
-    """Counters of a run that differ from the golden model's for the same clip. An event reaches each slice of a population; all else adds up."""
-    wanted, wrong = golden.run(network, x[None]).counters, []
+    """Counters of a run that differ from the golden model's for the same clip. An event reaches each slice of a population that has an axon for it; all
+    else adds up."""
+    result = golden.run(network, x[None], record=True)
+    wanted, wrong = result.counters, []
+    sent = {name: spikes[0] != 0 for name, spikes in result.spikes.items()}
+    for p, first in zip(network.inputs, np.cumsum([0, *(p.size for p in network.inputs)])):
+        sent[p.name] = x[:, first:first + p.size] != 0
     total: dict[tuple[str, str], int] = Counter()
     for tile, groups in zip(chip.tiles, run.counters, strict=True):
-        for group, counted in zip(tile.groups, groups, strict=True):
-            events = int(wanted[group.population].events[0])
+        for index, (group, counted) in enumerate(zip(tile.groups, groups, strict=True)):
+            heard = [(chip.keys[key], e.delay) for key, listed in tile.entries.items() for e in listed if e.group == index]
+            events = sum(int(sent[key.population][:len(x) - delay if delay < len(x) else 0, key.neurons.neurons].sum()) for key, delay in heard)
             if counted["events"] != events:
                 wrong.append(f"{group.population} from {group.first}: {counted['events']} events, not {events}")
             for name in ("sops", "multiplied", "updates", "spikes"):

@@ -119,7 +119,7 @@ def test_another_network_of_the_same_graph_fits_a_chip_that_is_wide_enough(netwo
 
 @pytest.mark.parametrize("other, text", [
     (network_of(np.eye(5, 2, dtype=int) * 2, theta=1, bias=0), "sums of weights 0..2"),
-    (network_of(np.eye(5, 3, dtype=int), theta=1, bias=0), "3 axons"),
+    (network_of(np.eye(5, 3, dtype=int), theta=1, bias=0), "Population 'x' has 3 neurons, and the chip 2 of it"),
     (network_of(np.eye(5, 2, dtype=int), theta=8, bias=0), "thresholds 8..8"),
     (network_of(np.eye(5, 2, dtype=int), theta=1, bias=2), "biases 2..2"),
 ])
