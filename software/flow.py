@@ -28,6 +28,7 @@ from ..spec.image import MemoryImage
 from ..spec.network import Network, Readout
 from .build_report import build_report
 from .chip_picture import chip_picture
+from .fitting import fit_network
 from .results import BuildResult, CosimResult
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def plan_digest(chip: ChipSpec) -> str:
 
 def build(network: Network, folder: Path, *, board: str, lanes: int | None, tiles: int | None, fabric: str, storage: str, bitstream: bool,
           wrapper: str | None = None, export: bool = False, counters: bool = False, link: int | None = None, clock_hz: int | None = None,
-          progress: OnProgress | None = None) -> BuildResult:
+          fit: bool = False, rate: float | None = None, clips: Clips | None = None, progress: OnProgress | None = None) -> BuildResult:
     """See :func:`spikeloom.software.api.compile`."""
     target = catalogue.find(board)
     if bitstream and target.platform is None:
@@ -58,6 +59,11 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     if wrapper not in WRAPPERS:
         raise ToolError(f"No wrapper {wrapper!r}; there is {', '.join(w for w in WRAPPERS if w)}")
     timing = _link_timing(target, link, clock_hz)
+    fitted = None
+    if fit or rate is not None:
+        fitted = fit_network(network, target, rate=rate, lanes=lanes, tiles=tiles, clock_hz=clock_hz, clips=clips, storage=storage, progress=progress,
+                             fabric=fabric, export=export, counters=counters, readable=timing is not None, writable=True)
+        lanes, tiles = fitted.fit.chosen.lanes, fitted.fit.chosen.tiles
     total = 6 if bitstream else 4
     step = _steps(progress, total)
     options: dict[str, Any] = {"lanes": lanes, "tiles": tiles, "fabric": fabric, "export": export, "counters": counters,
@@ -72,6 +78,8 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     step()
     described = emit(folder, chip, network, image)
     described.update({"plan": options, "plan_digest": plan_digest(chip), "board": target.name})
+    if fitted is not None:
+        described["fit"] = fitted.values
     if timing is not None:
         described["link"] = _emit_device(folder, chip, image, timing, {**options, "storage": storage})
         described["sha256"]["device.v"] = hashlib.sha256((folder / "device.v").read_bytes()).hexdigest()
@@ -90,7 +98,7 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
         tiles=len(chip.tiles), lanes=sum(t.lanes for t in chip.tiles),
         weight_bits_total=sum(t.lanes * (t.weight_depth * t.weight_bits + t.sparse_depth * (t.row_bits + t.sparse_weight_bits)) for t in chip.tiles),
         luts=used.used.luts if used else None, ffs=used.used.ffs if used else None, brams=used.used.brams if used else None,
-        dsps=used.used.dsps if used else None, fmax_mhz=used.fmax_mhz if used else None)
+        dsps=used.used.dsps if used else None, fmax_mhz=used.fmax_mhz if used else None, fitted=fitted)
     (folder / "chip.svg").write_text(chip_picture(chip))
     (folder / "report.md").write_text(build_report(network, chip, target, scenario, result, choices))
     while step():
