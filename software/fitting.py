@@ -111,7 +111,7 @@ def fit_network(network: Network, board: Board, *, rate: float | None, lanes: in
     CapacityError : nothing fits or is fast enough, or the board has no clock, or (without a rate) no budget to fill.
     MismatchError : the clips are empty.
     """
-    hz = clock_hz or (board.clock_mhz or 0) * 1e6
+    hz = clock_hz or round((board.clock_mhz or 0) * 1e6)
     if not hz:
         raise CapacityError(f"The board {board.name} has no clock, which timesteps per second could be counted with: say which one the chip has (--clock HZ)")
     if rate is None and not board.budget:
