@@ -1,6 +1,7 @@
 """Every chip that a network could get: each number of tiles with each number of lanes, planned, estimated and its cycles predicted.
 
-Nothing is left out by guess, and nothing is synthesised: an estimate (:mod:`.budget`) and a prediction (:mod:`spikeloom.sim.cycles`) take milliseconds.
+Nothing is left out by guess, and nothing is synthesised: an estimate (:mod:`.budget`) and a prediction (:mod:`spikeloom.sim.cycles`) take
+milliseconds.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ class Candidate:
     @property
     def lanes_of_tiles(self) -> str:
         """Synapse and update lanes of the tiles: ``3 x 32/8 + 12/1``."""
-        return " + ".join(f"{n} x {p}/{u}" if n > 1 else f"{p}/{u}" for (p, u), n in ((pair, len(list(same))) for pair, same in groupby(self.per_tile)))
+        runs = [(pair, len(list(same))) for pair, same in groupby(self.per_tile)]
+        return " + ".join(f"{n} x {p}/{u}" if n > 1 else f"{p}/{u}" for (p, u), n in runs)
 
 
 def lanes_to_try(network: Network) -> tuple[int, ...]:

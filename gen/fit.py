@@ -12,7 +12,8 @@ from .candidates import Candidate
 
 __all__ = ["Fit", "Goal", "choose", "usable"]
 
-# Of a device's LUTs and flip-flops a placer can fill so much, with what an estimate may be wrong; and what is around the chip (self-test, or host link).
+# Of a device's LUTs and flip-flops a placer can fill so much, with what an estimate may be wrong; and what is around the chip: self-test, or host
+# link.
 FILL = {"luts": 0.85, "ffs": 0.85, "brams": 1.0, "dsps": 1.0}
 AS_FAST = 1.01  # cycles within 1 % of the fewest count as equal: other clips would order them otherwise, and area decides
 AROUND = {"luts": 900, "ffs": 600, "brams": 2, "dsps": 0}
@@ -129,9 +130,9 @@ def _nothing_fits(candidates: Sequence[Candidate], budget: Mapping[str, int], bo
     bits = next((b for b in range(widest - 1, 0, -1) if _holds(narrower(nearest.chip, weight_bits=b), budget)), None)
     ways = [f"weights of {bits} bit{'s' * (bits > 1)} (quantize --weight-bits {bits})"] if bits else []
     ways += [f"the board {name}" for name, other in others.items() if _holds(nearest.chip, other)]
-    return (f"No chip of this network fits {board}. Of {len(candidates)} that were tried, {_ranges(candidates)}, the nearest is {nearest.shape}: {lacking} "
-            f"(estimated; of the device's {taken} a part is left free, and for what is around the chip). "
-            + (f"It would fit with {', or '.join(ways)}." if ways else "Neither narrower weights nor another board would do: take a smaller network."))
+    would = f"It would fit with {', or '.join(ways)}." if ways else "Neither narrower weights nor another board would do: take a smaller network."
+    return (f"No chip of this network fits {board}. Of {len(candidates)} that were tried, {_ranges(candidates)}, the nearest is {nearest.shape}: "
+            f"{lacking} (estimated; of the device's {taken} a part is left free, and for what is around the chip). {would}")
 
 
 def _ranges(candidates: Sequence[Candidate]) -> str:
@@ -149,6 +150,6 @@ def _too_slow(candidates: Sequence[Candidate], fitting: Sequence[Candidate], goa
     quick = [c for c in candidates if goal.meets(c)]
     ways = [f"a rate of {goal.clock_hz // best.longest:g}", f"a clock of {best.longest * goal.rate / 1e6:.4g} MHz"]
     ways += [f"the board {name} (at {goal.clock_hz / 1e6:g} MHz)" for name, other in others.items() if any(_holds(c.chip, other) for c in quick)]
-    return (f"No chip that fits {board} keeps {goal.rate:g} timesteps per second at {goal.clock_hz / 1e6:g} MHz. Of {len(fitting)} that fit, the nearest "
-            f"is {best.shape}: its longest timestep takes {best.longest} cycles, and {goal.clock_hz // goal.rate:g} are available. It would with "
-            f"{', or '.join(ways)}." + ("" if quick else " No chip of this network, however large, is fast enough."))
+    return (f"No chip that fits {board} keeps {goal.rate:g} timesteps per second at {goal.clock_hz / 1e6:g} MHz. Of {len(fitting)} that fit, the "
+            f"nearest is {best.shape}: its longest timestep takes {best.longest} cycles, and {goal.clock_hz // goal.rate:g} are available. It would "
+            f"with {', or '.join(ways)}." + ("" if quick else " No chip of this network, however large, is fast enough."))

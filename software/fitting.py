@@ -62,7 +62,8 @@ class Fitted:
         """The choice in a few sentences."""
         fit, c, goal = self.fit, self.fit.chosen, self.fit.goal
         text = (f"{len(fit.tried)} chips tried, {len(fit.fitting)} fit. Chosen: {c.shape}, {c.cycles:.1f} cycles per timestep (longest {c.longest}; "
-                f"{self.all_fire} if everything fired): {fit.steps_per_second:,.0f} timesteps per second at {goal.clock_hz / 1e6:g} MHz, on {self.clips}.")
+                f"{self.all_fire} if everything fired): {fit.steps_per_second:,.0f} timesteps per second at {goal.clock_hz / 1e6:g} MHz, "
+                f"on {self.clips}.")
         if fit.lowest_clock_hz is not None and goal.rate is not None:
             text += (f" {goal.rate:g} timesteps per second are real time with a clock of {fit.lowest_clock_hz / 1e6:.3g} MHz or more "
                      f"({self.all_fire * goal.rate / 1e6:.3g} MHz if everything fired).")
@@ -81,8 +82,8 @@ class Fitted:
         goal = self.fit.goal
         aim = "most timesteps per second" if goal.rate is None else f"least area that keeps {goal.rate:g} timesteps per second"
         room = ", ".join(f"{available} {name}" for name, available in self.fit.room.items()) or "no limit"
-        return (f"## Choice of lanes and tiles\n\nAsked for: {aim}. {self.summary} Cycles are predicted exactly, resources are estimated; a chip may take: "
-                f"{room}.\n\n" + "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n")
+        return (f"## Choice of lanes and tiles\n\nAsked for: {aim}. {self.summary} Cycles are predicted exactly, resources are estimated; a chip may "
+                f"take: {room}.\n\n" + "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n")
 
     @property
     def values(self) -> dict[str, object]:
@@ -113,7 +114,8 @@ def fit_network(network: Network, board: Board, *, rate: float | None, lanes: in
     """
     hz = clock_hz or round((board.clock_mhz or 0) * 1e6)
     if not hz:
-        raise CapacityError(f"The board {board.name} has no clock, which timesteps per second could be counted with: say which one the chip has (--clock HZ)")
+        raise CapacityError(f"The board {board.name} has no clock, which timesteps per second could be counted with: say which one the chip has "
+                            "(--clock HZ)")
     if rate is None and not board.budget:
         raise CapacityError(f"The board {board.name} has no device to fill: name another board, or say how fast the chip must be "
                             "(--min-area --rate STEPS_PER_S)")

@@ -177,7 +177,8 @@ def test_narrower_weights_are_proposed_where_they_would_do() -> None:
     wide = replace(net, projections=tuple(replace(p, weights=p.weights * 15, weight_bits=8) for p in net.projections))
     tried = list(every_candidate(wide, random_clips(wide, n_clips=1, n_steps=2), lanes=(64,), tiles=(2,), storage="dense"))
     budget = {"luts": 1_000_000, "brams": tried[0].needed["brams"] + 1, "bram_bits": 18432}  # two are for what is around
-    with pytest.raises(CapacityError, match=r"the nearest is 1 tile of 64 lanes and 1 tile of 3 lanes: .*with weights of \d bits \(quantize --weight-bits \d\)"):
+    nearest = r"the nearest is 1 tile of 64 lanes and 1 tile of 3 lanes: .*with weights of \d bits \(quantize --weight-bits \d\)"
+    with pytest.raises(CapacityError, match=nearest):
         choose(tried, Goal(clock_hz=1e6), budget, "b")
 
 
