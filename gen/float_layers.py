@@ -17,7 +17,7 @@ from ..spec.convolution import Conv
 from ..spec.errors import NetworkError
 from .float_projection import FloatProjection
 
-__all__ = ["convolution", "fully_connected", "pooled", "spread"]
+__all__ = ["convolution", "fully_connected", "geometry", "pooled", "spread"]
 
 Size = int | Sequence[int]
 
@@ -36,23 +36,32 @@ def convolution(source: str, target: str, weights: np.ndarray, shape: Sequence[i
 
     Raises NetworkError for what is no convolution, naming the projection.
     """
-    where = f"Projection {source} -> {target}"
-    weights, sizes = np.asarray(weights), [int(n) for n in shape]
-    dimensions = weights.ndim - 2
-    if dimensions not in (1, 2) or len(sizes) != dimensions + 1:
-        raise NetworkError(f"{where}: weights of shape {list(weights.shape)} and a map {sizes} are no convolution in one or two dimensions: "
-                           "weights are [out, in, kernel ...], the map [channels, ...]")
-    if dimensions == 1:
-        weights, sizes = weights[:, :, None], [sizes[0], 1, sizes[1]]
-    kernel = weights.shape[2], weights.shape[3]
-    steps, taps, blocks = (_pair(value, dimensions, where, name) for value, name in ((stride, "stride"), (dilation, "dilation"), (pool, "pool")))
+    weights = np.asarray(weights)
     try:
-        conv = Conv(shape=(sizes[0], sizes[1], sizes[2]), out_channels=weights.shape[0], kernel=kernel, stride=steps, dilation=taps, groups=groups,
-                    pool=blocks, padding=_sides(padding, kernel, steps, taps, dimensions, where))
+        conv = geometry(weights.shape, shape, stride=stride, padding=padding, dilation=dilation, groups=groups, pool=pool)
     except NetworkError as error:
-        raise NetworkError(f"{where}: {error}") from None
-    size = blocks[0] * blocks[1] if average else 1
+        raise NetworkError(f"Projection {source} -> {target}: {error}") from None
+    weights = weights if weights.ndim == 4 else weights[:, :, None]
+    size = conv.pool[0] * conv.pool[1] if average else 1
     return FloatProjection(source=source, target=target, weights=weights / size, conv=conv, delay=delay, matrix=matrix)
+
+
+def geometry(weights: Sequence[int], shape: Sequence[int], *, stride: Size = 1, padding: Size | str = 0, dilation: Size = 1, groups: int = 1,
+             pool: Size = 1) -> Conv:
+    """The geometry of :func:`convolution`, of the shape of its weights. Raises NetworkError that names no projection."""
+    sizes, dimensions = [int(n) for n in shape], len(weights) - 2
+    if dimensions not in (1, 2) or len(sizes) != dimensions + 1:
+        raise NetworkError(f"weights of shape {list(weights)} and a map {sizes} are no convolution in one or two dimensions: weights are [out, in, "
+                           "kernel ...], the map [channels, ...]")
+    if dimensions == 1:
+        sizes = [sizes[0], 1, sizes[1]]
+    kernel = (weights[2], weights[3]) if dimensions == 2 else (1, weights[2])
+    steps, taps, blocks = (_pair(value, dimensions, name) for value, name in ((stride, "stride"), (dilation, "dilation"), (pool, "pool")))
+    conv = Conv(shape=(sizes[0], sizes[1], sizes[2]), out_channels=weights[0], kernel=kernel, stride=steps, dilation=taps, groups=groups, pool=blocks,
+                padding=_sides(padding, kernel, steps, taps, dimensions))
+    if conv.weights_shape[1] != weights[1]:
+        raise NetworkError(f"weights of shape {list(weights)} take {weights[1]} channels of a group, and the map has {conv.weights_shape[1]}")
+    return conv
 
 
 def pooled(source: str, target: str, shape: Sequence[int], *, pool: Size, average: bool = False, weight: float = 1.0,
@@ -71,7 +80,7 @@ def fully_connected(source: str, target: str, weights: np.ndarray, shape: Sequen
     once per pooled neuron.
     """
     shape = (shape[0], 1, shape[1]) if len(shape) == 2 else tuple(int(n) for n in shape)
-    blocks = _pair(pool, 1 if shape[1] == 1 and np.size(pool) == 1 else 2, f"Projection {source} -> {target}", "pool")
+    blocks = _pair(pool, 1 if shape[1] == 1 and np.size(pool) == 1 else 2, "pool")
     height, width = shape[1] // max(blocks[0], 1), shape[2] // max(blocks[1], 1)
     weights = np.asarray(weights)
     if weights.ndim != 2 or weights.shape[1] != shape[0] * height * width:
@@ -87,20 +96,20 @@ def spread(values: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     return np.repeat(np.asarray(values), int(np.prod(shape[1:])))
 
 
-def _pair(value: Size, dimensions: int, where: str, name: str) -> tuple[int, int]:
+def _pair(value: Size, dimensions: int, name: str) -> tuple[int, int]:
     """One number or one per dimension, as height and width."""
     numbers = [value] * dimensions if isinstance(value, int | np.integer) else list(value)
     if len(numbers) != dimensions:
-        raise NetworkError(f"{where}: {name} must be one number, or {dimensions} of them, not {value!r}")
+        raise NetworkError(f"{name} must be one number, or {dimensions} of them, not {value!r}")
     return (1, int(numbers[0])) if dimensions == 1 else (int(numbers[0]), int(numbers[1]))
 
 
-def _sides(padding: Size | str, kernel: Sequence[int], stride: tuple[int, int], dilation: tuple[int, int], dimensions: int,
-           where: str) -> tuple[int, int, int, int]:
+def _sides(padding: Size | str, kernel: Sequence[int], stride: tuple[int, int], dilation: tuple[int, int],
+           dimensions: int) -> tuple[int, int, int, int]:
     """Padding at the top, bottom, left and right."""
     if isinstance(padding, str):
         if padding not in ("same", "valid") or (padding == "same" and stride != (1, 1)):
-            raise NetworkError(f"{where}: padding must be numbers, 'valid', or with stride 1 'same', not {padding!r}")
+            raise NetworkError(f"padding must be numbers, 'valid', or with stride 1 'same', not {padding!r}")
         if padding == "valid":
             return 0, 0, 0, 0
         (top, left), (y, x) = [[d * (k - 1) // 2 for k, d in zip(kernel, dilation)], [d * (k - 1) for k, d in zip(kernel, dilation)]]
@@ -108,5 +117,5 @@ def _sides(padding: Size | str, kernel: Sequence[int], stride: tuple[int, int], 
     if not isinstance(padding, int | np.integer) and len(padding) == 4:
         top, bottom, left, right = (int(n) for n in padding)
         return top, bottom, left, right
-    y, x = _pair(padding, dimensions, where, "padding")
+    y, x = _pair(padding, dimensions, "padding")
     return (0, 0, x, x) if dimensions == 1 else (y, y, x, x)

@@ -240,7 +240,8 @@ def test_a_pool_right_before_neurons_is_a_depthwise_convolution():
 
 @pytest.mark.parametrize(("make", "text"), [
     (lambda: convolution("a", "b", np.ones((2, 3)), (3, 4)), "Projection a -> b: weights of shape .2, 3. and a map .3, 4. are no convolution"),
-    (lambda: convolution("a", "b", np.ones((2, 3, 3, 3)), (4, 5, 5)), "weights of its convolution must have shape .2, 4, 3, 3."),
+    (lambda: convolution("a", "b", np.ones((2, 3, 3, 3)), (4, 5, 5)),
+     "Projection a -> b: weights of shape .2, 3, 3, 3. take 3 channels of a group, and the map has 4"),
     (lambda: convolution("a", "b", np.ones((2, 3, 3, 3)), (3, 5, 5), padding="same", stride=2), "with stride 1 'same', not 'same'"),
     (lambda: convolution("a", "b", np.ones((2, 3, 3, 3)), (3, 5, 5), stride=(1, 1, 1)), "stride must be one number, or 2 of them"),
     (lambda: convolution("a", "b", np.ones((2, 3, 6, 6)), (3, 5, 5)), "Projection a -> b: kernel .6, 6. reaches over"),
