@@ -105,6 +105,9 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     if bitstream:
         top = self_test_top(target, chip, image, scenario, pll) if device is None else link_top(target, device, pll)
         used = build_bitstream(target, top, folder / "board", clock_hz=clock_hz)
+        described["bitstream"] = name = f"board/{used.bitstream}"
+        described["sha256"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        (folder / "manifest.json").write_text(json.dumps(described, indent=1) + "\n")
         step()
     result = BuildResult(
         tiles=len(chip.tiles), lanes=sum(t.lanes for t in chip.tiles),
