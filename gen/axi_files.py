@@ -93,7 +93,7 @@ def axi_markdown(chip: ChipSpec) -> str:
         place = registers.window["COUNTERS"].address
         for t, tile in enumerate(chip.tiles):
             for g in tile.groups:
-                lines.append(f"| tile {t}, {g.population} {g.first} to {g.first + g.size - 1} | 0x{place:03x} |")
+                lines.append(f"| tile {t}, {g.population} {g.first} to {g.neurons[-1]} | 0x{place:03x} |")
                 place += 4 * len(COUNTERS)
     return "\n".join([*lines, ""])
 

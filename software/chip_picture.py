@@ -43,7 +43,7 @@ def chip_picture(chip: ChipSpec) -> str:
             continue
         tile = chip.tiles[index]
         out.append(_text(middle, y + 20, f"tile {index}: {tile.lanes} lanes"))
-        groups = [f"{g.population} {g.first}..{g.first + g.size - 1}" for g in tile.groups]
+        groups = [f"{g.population} {g.first}..{g.neurons[-1]}" for g in tile.groups]
         shown = groups if len(groups) <= 3 else [*groups[:2], f"and {len(groups) - 2} more"]
         out += [_text(middle, y + 38 + 14 * k, name, True) for k, name in enumerate(shown)]
         share = bits[index] / max(sum(bits), 1)

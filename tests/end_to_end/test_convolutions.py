@@ -193,8 +193,8 @@ def test_every_word_of_a_chip_with_convolutions_can_be_written_and_read_back(spa
 
 
 @pytest.mark.parametrize("owner, name, old, new", [
-    (encoder.Encoder, "_first", "u * n - n + 1", "u * n"), (encoder.Encoder, "_first", "1 - (beats - 1) * u * n", "1"),
-    (encoder.Encoder, "elaborate", "k * g.positions for", "k for"),
+    (encoder.Encoder, "_first", "u * apart - n + 1", "u * apart"), (encoder.Encoder, "_first", "1 - (beats - 1) * u * apart", "1"),
+    (encoder.Encoder, "elaborate", "k * (g.apart or g.positions) for", "k for"),
     (scatter.Scatter, "elaborate", "head.part == lane // lanes", "head.part == lane % 2"),
     (scatter.Scatter, "elaborate", "head.walk != 0", "head.walk != 1"),
     (scatter.Scatter, "elaborate", "tile.has_windows and tile.has_words:  #", "False:  #"),
