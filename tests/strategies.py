@@ -245,7 +245,7 @@ def random_networks(draw, max_size: int = 14, max_populations: int = 4, max_inpu
 @st.composite
 def plan_options(draw, network: Network) -> dict:
     """Keyword arguments for :func:`spikeloom.gen.plan.plan`: any lanes, update lanes, tiles (shared or split), fabric and ports."""
-    places = {q.target: q.conv.positions for q in network.projections if q.conv is not None}
+    places = {q.target: q.conv.out_shape[2] for q in network.projections if q.conv is not None}  # a map can be cut into rows of its channels
     neurons = sum(p.size // places.get(p.name, 1) for p in network.populations if p.model is not Model.INPUT)
     lanes = draw(st.one_of(st.none(), st.integers(1, 20)))
     updates = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -86,10 +87,9 @@ def test_convolutions_with_codebooks_equal_the_models(sparse):
 def test_a_map_over_several_tiles_is_cut_into_channels_and_each_weight_is_stored_once():
     network = layers(sparse=False)
     chip = plan(network, lanes=2, tiles=9)
-    for name, channels in (("a", 8), ("b", 8)):
-        slices = [(g.first, g.size) for t in chip.tiles for g in t.groups if g.population == name]
-        places = network.population(name).size // channels
-        assert len(slices) > 1 and all(first % places == 0 and size % places == 0 for first, size in slices)
+    for name in ("a", "b"):
+        slices = [g for t in chip.tiles for g in t.groups if g.population == name]
+        assert len(slices) > 1 and all(g.first % 15 == 0 and g.size % 15 == 0 and not g.pitch for g in slices)
     for t in chip.tiles:
         assert all(w.fits(t.lanes) for g in t.groups if g.sparse for w in g.sparse.windows)
     stored = sum(t.weight_depth * t.lanes for t in chip.tiles)
@@ -174,13 +174,16 @@ def test_the_check_sees_a_pointer_and_a_kernel_that_are_wrong():
             check_chip(chip, MemoryImage(network_digest=network.digest, tiles=tuple(tiles)), network)
 
 
-def test_lanes_that_do_not_divide_the_channels_are_refused_or_fewer_are_taken():
+def test_lanes_need_not_divide_the_channels_but_a_word_of_groups_has_whole_groups():
     network = layers(sparse=False)
-    assert [t.lanes for t in plan(network, lanes=6).tiles] == [4, 4, 5]
-    with pytest.raises(CapacityError, match=r"6 lanes are asked for on the tile of a, whose maps' channels .* do not divide: use 4"):
-        plan(network, lanes=[6, 4, 5])
-    with pytest.raises(CapacityError, match=r"22 tiles are asked for, and the network has 21 neurons, those of a map counted as one per channel"):
-        plan(network, tiles=22)
+    assert [t.lanes for t in plan(network, lanes=6).tiles] == [4, 4, 5]  # 8 channels are two rows of 6, and of 4
+    assert [t.lanes for t in plan(network, lanes=[6, 7, 3]).tiles] == [6, 7, 3]
+    grouped = Conv(shape=(8, 3, 5), out_channels=8, kernel=(2, 2), groups=2, padding=(0, 1, 1, 0))
+    projections = [replace(p, conv=grouped, weights=np.tile(p.weights, (1, 4, 1, 1))) if p.conv == DEPTH else p for p in network.projections]
+    with pytest.raises(CapacityError, match=r"6 lanes are asked for on the tile of b, and a word of their weights would hold a part of a group .* use 4"):
+        plan(replace(network, projections=tuple(projections)), lanes=[8, 6, 5])
+    with pytest.raises(CapacityError, match=r"54 tiles are asked for, and the network has 53 neurons, those of a map counted as one per channel and row"):
+        plan(network, tiles=54)
 
 
 @pytest.mark.parametrize("sparse", [False, True])

@@ -29,7 +29,7 @@ def network_of(weights: np.ndarray, *further: Projection, **fields) -> Network:
 
 
 def of(network: Network, first: int = 0, size: int = 5, lanes: int = 2) -> SparseSpec | None:
-    return sparse_spec(network, Slice(population="h", first=first, size=size), lanes)
+    return sparse_spec(network, Slice(population="h", first=first, size=size), lanes, {})
 
 
 @pytest.mark.parametrize("first, size, lanes, words, synapses", [
@@ -56,7 +56,7 @@ def test_dense_projections_have_no_sparse_axons() -> None:
 def test_sparse_weights_carry_the_shift_that_others_do_not_have() -> None:
     other = Projection(source="x", target="h", weights=WEIGHTS[:, ::-1], weight_bits=3 + 1, shift=1, delay=2, kind=Kind.SPARSE)
     network = network_of(WEIGHTS, other, shift=3)
-    blocks = sparse_synapses(network, "h", 0, 5)
+    blocks = sparse_synapses(network, Slice(population="h", first=0, size=5), {})
     assert [first for first, _ in blocks] == [0, 3]
     assert np.concatenate([held for _, held in blocks]).tolist() == \
         [[12, 0, -16, 4, 0], [0] * 5, [0, 0, 0, 0, 28], [0, 0, 0, 0, 7], [0] * 5, [3, 0, -4, 1, 0]]
