@@ -2,7 +2,7 @@
 
     python bench/large.py [--network NAME] [--steps T]
 
-Random weights of 4 bits, about 10 % of every layer's neurons firing. Nothing is synthesised: resources are the estimate of gen/budget.py, the one that
+Random weights of 4 bits, about 10 % of every layer's neurons firing. Nothing is synthesised: resources are the estimate of gen/budget.py, which
 refuses chips that do not fit. *Devices* is a lower bound: tiles in their order, as many on a device as fit it, links between devices left out; a tile
 that is larger than a device counts as many as its largest share, and is said.
 """
@@ -31,7 +31,7 @@ __all__ = ["devices_for"]
 
 Result = TypeVar("Result")
 NETWORKS = {"vgg16": vgg16, "resnet20": resnet20}
-# LUTs (of four inputs on ECP5, of six else: the estimate is in fours), flip-flops, block RAMs of so many bits, multipliers, of the vendors' product tables.
+# Of the vendors' product tables: LUTs (of four inputs on ECP5, of six else; the estimate is in fours), flip-flops, block RAMs, multipliers.
 DEVICES = {"LFE5U-85F": {"luts": 83_640, "ffs": 83_640, "brams": 208, "dsps": 156},
            "XC7A200T": {"luts": 134_600, "ffs": 269_200, "brams": 730, "dsps": 740},
            "XCVU9P": {"luts": 1_182_240, "ffs": 2_364_480, "brams": 4_320, "dsps": 6_840}}
@@ -72,7 +72,8 @@ def _memory(chip: ChipSpec) -> dict[str, int]:
     """Bits of the memories of all tiles."""
     return {"weights": sum(t.weight_depth * t.lanes * t.weight_bits for t in chip.tiles),
             "pointers": sum(t.pointer_depth * sum(t.pointer_bits) for t in chip.tiles if t.has_sparse),
-            "event queues": sum(len(t.lists) * (t.slots << t.axon_bits) * (t.axon_bits + t.payload_bits) for t in chip.tiles),
+            "event queues": sum((t.slots << t.axon_bits) * (t.axon_bits + t.payload_bits) for t in chip.tiles
+                                for k in range(len(t.lists)) if t.list_axons(k)),
             "membranes": sum(t.n_updates * t.update_lanes * t.state_bits for t in chip.tiles),
             "sums of scattered events": sum((1 << t.row_bits) * t.lanes * t.accumulator_bits for t in chip.tiles if t.has_sparse)}
 
@@ -94,8 +95,9 @@ def _measure(name: str, build: Callable[[], Network], steps: int) -> None:
     print("| pass | seconds |\n|---|---|")
     for what, seconds in (*clock.seconds.items(), ("all", sum(clock.seconds.values()))):
         print(f"| {what} | {seconds:.1f} |")
-    print(f"\n{len(chip.tiles)} tiles on a {chip.fabric.kind} of {chip.fabric.width} x {chip.fabric.height}, {max(t.lanes for t in chip.tiles)} lanes at most; "
-          f"{sum(len(t.weights) for t in image.tiles):,} words of weights. {report.total.sum() / steps:,.0f} cycles per timestep of a clip of {steps}; "
+    print(f"\n{len(chip.tiles)} tiles on a {chip.fabric.kind} of {chip.fabric.width} x {chip.fabric.height}, "
+          f"{max(t.lanes for t in chip.tiles)} lanes at most; {sum(len(t.weights) for t in image.tiles):,} words of weights. "
+          f"{report.total.sum() / steps:,.0f} cycles per timestep of a clip of {steps}; "
           f"longest phase {int(report.cycles.max()):,} cycles: that is what a timestep of a long clip takes.\n")
     print("| memory | Mbit |\n|---|---|")
     for what, bits in _memory(chip).items():

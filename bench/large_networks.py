@@ -1,4 +1,4 @@
-"""Shapes of the literature at CIFAR-10 size, 32 x 32 x 3, with random 4 bit weights: what planning and the cycle model cost, not what they classify."""
+"""Shapes of the literature at CIFAR-10 size, 32 x 32 x 3, with random 4 bit weights: what planning costs, not what they classify."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def vgg16(classes: int = 10, seed: int = 0) -> Network:
 
 
 def resnet20(classes: int = 10, seed: int = 0) -> Network:
-    """ResNet20 (He et al., 2016, section 4.2): 16, 32 and 64 channels, three blocks of two convolutions each. A block's input is led past it by a 1 x 1
-    projection into the same membranes, with no delay: the schedule lets its events wait for the phase in which their target works."""
+    """ResNet20 (He et al., 2016, section 4.2): 16, 32 and 64 channels, three blocks of two convolutions each. A block's input is led past it by
+    a 1 x 1 projection into the same membranes, with no delay: the schedule lets its events wait for the phase in which their target works."""
     build, source = _Builder((3, 32, 32), seed), "b0"
     build.layer("b0", [build.project("x", "b0", **_same(16))])
     for number in range(1, 10):

@@ -61,8 +61,8 @@ def _check_table(chip: ChipSpec, tile: TileSpec, image: TileImage, where: str) -
 
 
 def _check_axons(chip: ChipSpec, network: Network, tile: TileSpec, number: int, where: str) -> list[tuple[int, np.ndarray]]:
-    """Of each projection into a list its first axon, and the neuron that drives each of its axons (-1: none), after checking that each axon is one source
-    neuron of the right projection. A convolution may hear a part of its source: that the others have no synapse, :mod:`.check_windows` sees."""
+    """Of each projection into a list its first axon, and the neuron that drives each of its axons (-1: none), after checking that each axon is one
+    source neuron of the right projection. A convolution may hear a part of its source: :mod:`.check_windows` sees what is missing."""
     index, port = tile.lists[number]
     group = tile.groups[index]
     found = sorted((e.base, key, e.delay) for key, listed in tile.entries.items() for e in listed if (e.group, e.port) == (index, port))
@@ -294,11 +294,11 @@ def _check_keys(chip: ChipSpec, network: Network) -> None:
     except AssertionError as error:
         raise MismatchError(f"Fabric: {error}") from error
     for number, key in enumerate(chip.keys):
-        _require(int(_key_neurons(chip, number)[0][-1]) < 1 << chip.flit.neuron_bits and number < 1 << chip.flit.key_bits, f"Key {number} does not fit a flit")
+        numbers, neurons = _key_neurons(chip, number)
+        _require(int(numbers[-1]) < 1 << chip.flit.neuron_bits and number < 1 << chip.flit.key_bits, f"Key {number} does not fit a flit")
         owners: tuple[GroupSpec, ...] = () if key.origin.kind == "host" else chip.tiles[key.origin.index].groups
         held = [(g.population, _group_neurons(g)) for g in owners if g.key == number]
         held += [(i.population, np.arange(i.size)) for i in chip.inputs if i.key == number]
-        numbers, neurons = _key_neurons(chip, number)
         _require(len(held) == 1 and held[0][0] == key.population and np.array_equal(held[0][1], neurons),
                  f"Key {number}, of {key.population!r} from neuron {key.first} on, is that of {[(name, int(own[0])) for name, own in held]}")
         sent = [_numbers(g) for g in owners if g.key == number] or [np.arange(key.size)]

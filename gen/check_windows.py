@@ -44,7 +44,10 @@ def _walked(tile: TileSpec, index: int, window: WindowSpec, pointers: np.ndarray
 def check_window(tile: TileSpec, index: int, window: WindowSpec, pointers: np.ndarray, stored: np.ndarray, weights: np.ndarray,
                  sources: np.ndarray, targets: np.ndarray, where: str) -> None:
     """Compare the sums of walked windows with those of the convolution by definition, ``weights`` in units of ``stored``, for payloads at random: of
-    22 bits, so that no two errors cancel. ``sources`` are the neurons that drive its axons (-1: none), ``targets`` those of the group. Raises MismatchError."""
+    22 bits, so that no two errors cancel. ``sources`` are the neurons that drive its axons (-1: none), ``targets`` those of the group.
+
+    Raises MismatchError.
+    """
     group = tile.groups[index]
     events = np.random.default_rng(0).integers(1, 1 << 22, (2, window.conv.source_size + 1))  # the last one for axons of no neuron
     got = _walked(tile, index, window, pointers, stored[None], events[:, sources], where)

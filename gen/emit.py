@@ -91,7 +91,8 @@ def manifest(chip: ChipSpec, network: Network) -> dict:
             **({"counters": _fields(counters_layout(tile)[0].shape)} if chip.counters else {}),
             "groups": [{"population": g.population, "first": g.first, "size": g.size, "level": g.level, "axons": g.axons,
                         "update_base": tile.update_base(k), "updates": tile.rows(k) * tile.beats,
-                        **({"positions": g.positions} if g.positions > 1 else {}), **({"pitch": g.pitch} if g.pitch else {})} for k, g in enumerate(tile.groups)],
+                        **({"positions": g.positions} if g.positions > 1 else {}), **({"pitch": g.pitch} if g.pitch else {})}
+                       for k, g in enumerate(tile.groups)],
         })
     levels = {g.population: g.level for tile in chip.tiles for g in tile.groups}
     streams = {"events": event_port_layout(chip.inputs), "control": control_layout(), "spikes": spike_port_layout(chip),

@@ -51,7 +51,8 @@ def assign_keys(network: Network, partition: Partition) -> Keys:
         output = network.population(s.population).output
         if not targets and not output:
             continue
-        specs.append(KeySpec(population=s.population, first=s.first, size=s.size, origin=origin, run=s.run, pitch=s.pitch, apart=s.pitch if output else 0))
+        specs.append(KeySpec(population=s.population, first=s.first, size=s.size, origin=origin, run=s.run, pitch=s.pitch,
+                             apart=s.pitch if output else 0))
         tiles.append(tuple(t for t, slices in enumerate(hears) if s in slices))
         to_host.append(output)
     return Keys(specs=tuple(specs), tiles=tuple(tiles), to_host=tuple(to_host))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from ..spec.network import Kind, Network, Port, Projection
 from ..spec.runs import Run
 from ..spec.tile import MAIN, SIDE, SPARSE

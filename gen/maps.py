@@ -72,6 +72,7 @@ def map_slices(network: Network, population: str, by_channels: list[Slice], coun
         parts, top = count // len(by_channels) + (number < count % len(by_channels)), 0
         for part in range(parts):
             run = (rows // parts + (part < rows % parts)) * width
-            slices.append(s if parts == 1 else Slice(population=population, first=s.first + top, size=s.size // positions * run, run=run, pitch=positions))
+            slices.append(s if parts == 1 else
+                          Slice(population=population, first=s.first + top, size=s.size // positions * run, run=run, pitch=positions))
             top += run
     return slices

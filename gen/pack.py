@@ -35,7 +35,7 @@ def _sources(chip: ChipSpec) -> dict[str, tuple[Slice, ...]]:
 
 
 def _stored_weights(network: Network, sources: Sources, s: Slice, port: int) -> np.ndarray:
-    """``[axons, size], int64``: the stored weights of a slice's list, axons in the order of the network's projections; 0 where an axon is no neuron's."""
+    """``[axons, size], int64``: the stored weights of a slice's list, axons in the order of the network's projections; 0 for one of no neuron."""
     blocks = [np.zeros((0, s.size), dtype=np.int64)]
     for p in projections_of(network, s.population, port):
         driven = axon_neurons(runs_of(network, sources, s, p))

@@ -1,7 +1,8 @@
 """First pass: which neurons go to which tile.
 
 A population that is larger than a tile is cut into slices of nearly equal size, whole rows of P neurons where possible; a map into channels, or into
-rows, or into both, whichever costs less memory; small populations may share a tile, and populations that share their weights do. The result says nothing yet about where on the chip a tile is.
+rows, or into both, whichever costs less memory; small populations may share a tile, and populations that share their weights do. The result says
+nothing yet about where on the chip a tile is.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ def _map_cuts(network: Network, name: str, count: int, unit: int, sources: Sourc
         cut = _cut(name, network.population(name).size, channels, cut_unit(network, name, unit, channels))
         slices = map_slices(network, name, cut, count)
         costs = [_cost(network, s, unit, sources) for s in _samples(slices)]
-        found.append((max(c for c, _ in costs), max(b for _, b in costs), slices))
+        found.append((max(c for c, _ in costs), max(b for _, b in costs) + _heard_bits(network, name, count // channels), slices))
     least = min(cycles for cycles, _, _ in found)
     return [((cycles if cycles > SHARE_SLACK * least else 0, bits), slices) for cycles, bits, slices in found]
 
@@ -148,6 +149,12 @@ def _cost(network: Network, s: Slice, unit: int, sources: Sources) -> tuple[int,
     return demand.work // lanes, demand.words * lanes * bits + demand.axons * _AXON_BITS
 
 
+def _heard_bits(network: Network, name: str, rows: int) -> int:
+    """Bits that a tile of a map behind this one will need for its axons, about: of a map in channels it hears all, of one in rows some three parts."""
+    followed = any(p.conv is not None and p.conv.out_shape[1] > 1 for p in network.outgoing(name))
+    return network.population(name).size * _AXON_BITS * min(3, rows) // max(rows, 1) if followed else 0
+
+
 def _least_maps(network: Network, name: str, unit: int, limits: TileLimits, sources: Sources) -> int:
     """The same of a map."""
     pieces, size = pieces_of(network, name), network.population(name).size
@@ -157,8 +164,8 @@ def _least_maps(network: Network, name: str, unit: int, limits: TileLimits, sour
             return count
     row = _slices(network, name, pieces, unit, sources)[0]
     neurons, axons, words = total_demand([demand_of(network, row, unit, sources)])
-    raise CapacityError(f"One row of one channel of population {name!r} needs {neurons} neurons, {axons} axons and {words} weight words, and a tile has "
-                        f"{limits.neurons} neurons, {limits.axons} axons and {limits.weight_words} words. Use a smaller map, or a smaller fan-in.")
+    raise CapacityError(f"One row of one channel of population {name!r} needs {neurons} neurons, {axons} axons and {words} weight words, and a "
+                        f"tile has {limits.neurons} neurons, {limits.axons} axons and {limits.weight_words} words. Use a smaller map or fan-in.")
 
 
 def _limits(limits: TileLimits) -> tuple[int, int, int]:
@@ -229,8 +236,8 @@ def _per_tile(value: int | Sequence[int] | None, tiles: int, what: str) -> list[
 
 
 def _lanes(network: Network, slices: Sequence[Slice], lanes: int, exact: bool, update_lanes: int | None) -> tuple[int, int]:
-    """(P, U) of a tile. A tile with fewer neurons (of a map: channels) than lanes gets fewer lanes, as does one whose maps' groups they do not suit; P / U
-    stays near the events of a timestep."""
+    """(P, U) of a tile. A tile with fewer neurons (of a map: channels) than lanes gets fewer lanes, as does one whose maps' groups they do not suit;
+    P / U stays near the events of a timestep."""
     largest = max(s.size // places_of(network, s) for s in slices)
     maps = any(places_of(network, s) > 1 for s in slices)
     small = largest < lanes and not exact
@@ -238,8 +245,8 @@ def _lanes(network: Network, slices: Sequence[Slice], lanes: int, exact: bool, u
         lanes = largest if largest <= DEFAULT_LANES else min(lanes, largest + largest % 2)
     fitting = fitting_lanes(network, slices, lanes)
     if exact and fitting < lanes:
-        raise CapacityError(f"{lanes} lanes are asked for on the tile of {', '.join(s.population for s in slices)}, and a word of their weights would hold "
-                            f"a part of a group of a convolution: use {fitting}.")
+        raise CapacityError(f"{lanes} lanes are asked for on the tile of {', '.join(s.population for s in slices)}, and a word of their weights "
+                            f"would hold a part of a group of a convolution: use {fitting}.")
     if not exact:
         fitting = fewest_lanes(network, slices, fitting)
     small, lanes = small or fitting < lanes, fitting

@@ -29,8 +29,7 @@ __all__ = ["plan", "sum_bounds"]
 MAX_ACCUMULATOR_BITS = 48
 
 def _entries(network: Network, keys: Keys, sources: Sources, part: TilePart, tile: int) -> dict[int, tuple[AxonEntry, ...]]:
-    """Axon entries by key; the axons of a list are those of its projections, in the network's order, and of each the slices of its source that it hears.
-    """
+    """Axon entries by key; the axons of a list are those of its projections, in their order, of each the slices of its source that it hears."""
     entries: dict[int, list[AxonEntry]] = {number: [] for number in range(len(keys.specs)) if tile in keys.tiles[number]}
     for group, s in enumerate(part.slices):
         base = [0] * len(PORTS)
@@ -188,7 +187,8 @@ def plan(network: Network, *, lanes: int | Sequence[int] | None = None, update_l
     timing = schedule(network)
     keys = assign_keys(network, parts)
     woven = route(keys, place(keys, len(parts.tiles), fabric))
-    specs = tuple(_tile(network, keys, parts.sources, timing, part, t, writable, constant_parameters, export, readable) for t, part in enumerate(parts.tiles))
+    specs = tuple(_tile(network, keys, parts.sources, timing, part, t, writable, constant_parameters, export, readable)
+                  for t, part in enumerate(parts.tiles))
     number = {k.population: n for n, k in enumerate(keys.specs) if k.origin.kind == "host"}
     inputs = tuple(InputSpec(population=p.name, size=p.size, key=number.get(p.name), payload_min=p.payload_min,
                              payload_max=p.payload_max)

@@ -13,8 +13,8 @@ __all__ = ["Slice"]
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """Neurons ``first`` .. ``first + size - 1`` of a population; of a map that is cut by rows runs of ``run`` neurons, ``pitch`` apart: the same rows of
-    several channels (0: one run)."""
+    """Neurons ``first`` .. ``first + size - 1`` of a population; of a map that is cut by rows runs of ``run`` neurons, ``pitch`` apart: the same
+    rows of several channels (0: one run)."""
 
     population: str
     first: int

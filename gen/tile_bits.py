@@ -86,5 +86,6 @@ def _weight_depth(network: Network, part: TilePart, shared: tuple[int, ...], sou
         positions = places_of(network, s)
         rows = -(-s.size // (part.lanes * positions)) * positions
         main, side, sparse = list_axons(network, sources, s)
-        words += [rows * main, *([rows * side] if side else []), *([sum(w.words(part.lanes) for w in windows_of(network, s, sources))] if sparse else [])]
+        kernels = sum(w.words(part.lanes) for w in windows_of(network, s, sources))
+        words += [rows * main, *([rows * side] if side else []), *([kernels] if sparse else [])]
     return sum(n for k, n in enumerate(words) if not shared or shared[k] == k)

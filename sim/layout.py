@@ -185,7 +185,7 @@ def _trace(tile: dict, offsets: dict[str, int]) -> TraceTable:
         row, lane = np.divmod(np.arange(group["updates"] * lanes), tile["lanes"])
         block, place = np.divmod(row, group.get("positions", 1))  # a row is P channels at one place of a map
         channel = block * tile["lanes"] + lane  # beyond the last of the group: no neuron
-        neuron = channel * group.get("pitch", group.get("positions", 1)) + place  # of a map that is cut by rows, each channel has only some of its places
+        neuron = channel * group.get("pitch", group.get("positions", 1)) + place  # of a map cut by rows, each channel has some of its places
         there = channel * group.get("positions", 1) + place < group["size"]
         column[first:last] = np.where(there, offsets[group["population"]] + group["first"] + neuron, -1).reshape(-1, lanes)
         level[first:last] = group["level"]

@@ -132,8 +132,8 @@ class Projection:
         return self.weights.shape if self.conv is None else (self.conv.target_size, self.conv.source_size)
 
     def rows(self, neurons: np.ndarray) -> np.ndarray:
-        """Weights to some ``neurons`` of the target, ``[len(neurons), source size], int64``; of a convolution with 0 where there is no synapse: large, so
-        for small maps and tests."""
+        """Weights to some ``neurons`` of the target, ``[len(neurons), source size], int64``; of a convolution with 0 where there is no synapse:
+        large, so for small maps and tests."""
         weights = self.weights.astype(np.int64)
         return (weights if self.conv is None else self.conv.matrix(weights))[neurons]
 
@@ -167,8 +167,8 @@ def _ends(weights: np.ndarray, payloads: tuple[int, int]) -> tuple[np.ndarray, n
 
 @lru_cache(maxsize=8)
 def _map_bounds(projection: Projection, payloads: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """:meth:`Projection.sum_bounds` of a convolution, whole: every tile of a map asks for a part of it. All input channels of a group may send the same,
-    so their weights are added first, and one channel is left."""
+    """:meth:`Projection.sum_bounds` of a convolution, whole: every tile of a map asks for a part of it. All input channels of a group may send
+    the same, so their weights are added first, and one channel is left."""
     assert projection.conv is not None
     alone = replace(projection.conv, shape=(1, *projection.conv.shape[1:]), groups=1)
     ones = np.ones((1, alone.source_size), dtype=np.int64)

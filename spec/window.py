@@ -2,7 +2,8 @@
 
 Words of weights: P output channels each, for block b of P channels, input channel i of a group, kernel position (ky, kx) at
 ``((b * inputs + i) * kernel height + ky) * kernel width + kx``. Rows: P output channels at one place of the map, block b and place p in row
-``b * positions + p``, places of the slice's rows. So a step from one kernel position to the next is a constant in both, and only the start is the event's own.
+``b * positions + p``, places of the slice's rows. So a step from one kernel position to the next is a constant in both, and only the start is
+the event's own.
 """
 
 from __future__ import annotations
@@ -92,8 +93,8 @@ class WindowSpec:
         skipped = np.maximum(-(-(y.target - bottom + 1) // y.target_step), 0)  # targets below the slice: the first ones are the lowest
         count = np.minimum(y.count, (y.target - self.top) // y.target_step + 1) - skipped
         there = count > 0
-        found = (y.first + skipped * y.kernel_step, y.target - skipped * y.target_step - self.top, count)
-        return Axis(*(np.where(there, values, 0) for values in found), y.kernel_step, y.target_step), x
+        first, target = y.first + skipped * y.kernel_step, y.target - skipped * y.target_step - self.top
+        return Axis(np.where(there, first, 0), np.where(there, target, 0), np.where(there, count, 0), y.kernel_step, y.target_step), x
 
     def fits(self, lanes: int) -> bool:
         """Whether so many lanes can work on it: no word across the border of a group, or all of a word's groups whole."""

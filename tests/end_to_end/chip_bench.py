@@ -273,8 +273,8 @@ def _differs_from_golden(network: Network, chip: ChipSpec, x: np.ndarray, run: R
 
 
 def counters_differ(network: Network, chip: ChipSpec, x: np.ndarray, run: Run) -> list[str]:
-    """Counters of a run that differ from the golden model's for the same clip. An event reaches each slice of a population that has an axon for it; all
-    else adds up."""
+    """Counters of a run that differ from the golden model's for the same clip. An event reaches each slice of a population that has an axon for it;
+    all else adds up."""
     result = golden.run(network, x[None], record=True)
     wanted, wrong = result.counters, []
     sent = {name: spikes[0] != 0 for name, spikes in result.spikes.items()}
