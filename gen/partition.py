@@ -150,7 +150,7 @@ def _cost(network: Network, s: Slice, unit: int, sources: Sources) -> tuple[int,
 
 
 def _heard_bits(network: Network, name: str, rows: int) -> int:
-    """Bits that a tile of a map behind this one will need for its axons, about: of a map in channels it hears all, of one in rows some three parts."""
+    """Bits that a tile of a map behind this one needs for its axons, about: of a map in channels it hears all, of one in rows some three parts."""
     followed = any(p.conv is not None and p.conv.out_shape[1] > 1 for p in network.outgoing(name))
     return network.population(name).size * _AXON_BITS * min(3, rows) // max(rows, 1) if followed else 0
 

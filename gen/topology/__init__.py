@@ -2,9 +2,10 @@
 
 from .joined import concatenated, one_to_one
 from .lateral import lateral_blocking, lateral_inhibition
+from .max_pool import MaxPool, max_pool
 from .pairs import InhibitoryPairs, inhibitory_pairs
 from .scattered import random_synapses, reservoir
 from .unroll import Unrolled, unrolled
 
-__all__ = ["InhibitoryPairs", "Unrolled", "concatenated", "inhibitory_pairs", "lateral_blocking", "lateral_inhibition", "one_to_one",
-           "random_synapses", "reservoir", "unrolled"]
+__all__ = ["InhibitoryPairs", "MaxPool", "Unrolled", "concatenated", "inhibitory_pairs", "lateral_blocking", "lateral_inhibition", "max_pool",
+           "one_to_one", "random_synapses", "reservoir", "unrolled"]
