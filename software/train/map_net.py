@@ -127,10 +127,11 @@ class MapNet(torch.nn.Module):
             if p.model is Model.INPUT:
                 populations.append(p)
                 continue
-            beta = self.betas[p.name].double().numpy()
-            fields: dict = {"bias": self.bias_of(p).numpy(), "beta": float(beta[0]) if len(beta) == 1 else beta}
-            if p.spikes:
-                fields |= {"threshold": np.asarray(p.threshold) * float(self.scales[p.name][0]), "model": Model.LIF}
+            fields: dict = {"bias": self.bias_of(p).numpy()}
+            if p.spikes and self.leaks:
+                fields |= {"beta": float(self.betas[p.name][0]), "model": Model.LIF}
+            if p.spikes and self.thresholds:
+                fields["threshold"] = np.asarray(p.threshold) * float(self.scales[p.name][0])
             populations.append(replace(p, **fields))
         projections: list[FloatProjection] = [replace(q, weights=self.weights[key].numpy())
                                               for key, q in zip(self.keys, self.net.projections, strict=True)]

