@@ -17,6 +17,7 @@ makes a rate the nearest count of spikes rather than the one below, T. Bu et al.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -86,7 +87,8 @@ def convert(net: FloatNetwork, x: np.ndarray, *, method: str = "balance", by: st
         else:
             largest = max(_largest(total, percentile, "") for total in spikes.sums(name, worth))
         if p.spikes and not largest > 0:
-            raise NetworkError(f"Population {name!r}: it is never above 0 on {len(x)} examples, so it would never fire; give more examples, or leave it out")
+            raise NetworkError(f"Population {name!r}: it is never above 0 on {len(x)} examples, so it would never fire; give more examples, or leave "
+                               "it out")
         unit = 1.0
         for k, q in incoming:
             if method == "normalize":
@@ -132,13 +134,14 @@ class _Spikes:
     def __init__(self, net: FloatNetwork, x: np.ndarray, steps: int) -> None:
         self.net, self.steps = net, steps if x.ndim == 2 else x.shape[1]
         ends = np.cumsum([0, *(p.size for p in net.inputs)])
-        self._held = {p.name: x[..., first:last].astype(np.float32) for p, first, last in zip(net.inputs, ends, ends[1:], strict=False)}
+        self._held: dict[str, np.ndarray] = {
+            p.name: x[..., first:last].astype(np.float32) for p, first, last in zip(net.inputs, ends, ends[1:], strict=False)}
 
     def _of(self, name: str, t: int) -> np.ndarray:
         x = self._held[name]
         return x if x.ndim == 2 else x[:, t]
 
-    def sums(self, name: str, worth: dict[str, float]):
+    def sums(self, name: str, worth: dict[str, float]) -> Iterator[np.ndarray]:
         """What arrives at a population in each timestep with its bias, ``[N, size]``, as activations."""
         p = self.net.population(name)
         for t in range(self.steps):

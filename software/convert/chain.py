@@ -1,4 +1,4 @@
-"""A chain of PyTorch layers with ReLUs as a float network that :func:`~.balance.convert` takes: batch norms folded, pools made part of what follows."""
+"""A chain of PyTorch layers with ReLUs as a float network for :func:`~.balance.convert`: batch norms folded, pools made part of what follows."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """A float network of maps to train on: hybrid training after a conversion, and DIET-SNN, which learns a leak and a threshold for each layer as well.
 
-Ref: N. Rathi et al., "Enabling deep spiking neural networks with hybrid conversion and spike timing dependent backpropagation", ICLR 2020; N. Rathi and
-K. Roy, "DIET-SNN: a low-latency spiking neural network with direct input encoding and leakage and threshold optimization", IEEE TNNLS 34(6), 2023.
+Ref: N. Rathi et al., "Enabling deep spiking neural networks with hybrid conversion and spike timing dependent backpropagation", ICLR 2020; N.
+Rathi and K. Roy, "DIET-SNN: a low-latency spiking neural network with direct input encoding and leakage and threshold optimization", IEEE TNNLS
+34(6), 2023.
 """
 
 from __future__ import annotations
@@ -67,8 +68,8 @@ class MapNet(torch.nn.Module):
     def _check(self, p: FloatPopulation) -> None:
         plain = not p.spikes or (p.reset is Reset.SUBTRACT and p.max_spikes == 1 and not p.refractory and not p.inhibition and not p.strict)
         if not plain or p.v_floor is not None:
-            raise NetworkError(f"Population {p.name!r}: training knows the reset by subtraction, spikes at v >= threshold, one in a timestep, no refractory "
-                               "timesteps, inhibition or lower clip")
+            raise NetworkError(f"Population {p.name!r}: training knows the reset by subtraction, spikes at v >= threshold, one in a timestep, no "
+                               "refractory timesteps, inhibition or lower clip")
         if self.leaks and p.spikes and np.ptp(p.of_each("beta")):
             raise NetworkError(f"Population {p.name!r}: its neurons have decays of their own; a trained leak is one of the layer: give it one")
         if not p.spikes and np.any(p.of_each("v_init")):
@@ -94,8 +95,8 @@ class MapNet(torch.nn.Module):
             first += source.size
         spikes: list[torch.Tensor] = []
         for p in self._order:
-            drive = self.bias_of(p) + sum(applied(q, self.weights[key], events[q.source]) for key, q in zip(self.keys, self.net.projections, strict=True)
-                                          if q.target == p.name)
+            into = [(key, q) for key, q in zip(self.keys, self.net.projections, strict=True) if q.target == p.name]
+            drive = self.bias_of(p) + sum(applied(q, self.weights[key], events[q.source]) for key, q in into)
             beta = self.betas[p.name].expand(p.size)
             if not p.spikes:
                 return read(_integrated(drive, beta), p.readout), spikes

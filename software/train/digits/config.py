@@ -40,8 +40,8 @@ class DigitsConfig:
 
     Parameters
     ----------
-    layers : in order, ``"conv N"`` (3 x 3, padded, N channels), ``"again N K"`` (one such layer, K times, with one matrix: a backward-residual block),
-        ``"pool N"`` (average of N x N); a linear layer to the ten classes ends it.
+    layers : in order, ``"conv N"`` (3 x 3, padded, N channels), ``"again N K"`` (one such layer, K times, with one matrix: a backward-residual
+        block), ``"pool N"`` (average of N x N); a linear layer to the ten classes ends it.
     batch_norm : behind every convolution.
     shift : pixels by which training pictures are moved at most, each way.
     keep : which network is bundled, ``"converted"`` or ``"diet"``.
@@ -64,7 +64,8 @@ class DigitsConfig:
         for words in map(str.split, self.layers):
             count = {"conv": 1, "pool": 1, "again": 2}.get(words[0] if words else "")
             if count is None or len(words) != count + 1 or not all(word.isdecimal() and 1 <= int(word) <= 256 for word in words[1:]):
-                raise FileFormatError(f"Recipe {self.name}: a layer is 'conv N', 'pool N' or 'again N K' (numbers of 1 to 256), not {' '.join(words)!r}")
+                raise FileFormatError(f"Recipe {self.name}: a layer is 'conv N', 'pool N' or 'again N K' (numbers of 1 to 256), not "
+                                      f"{' '.join(words)!r}")
         if self.keep not in KEPT:
             raise FileFormatError(f"Recipe {self.name}: keep is {' or '.join(KEPT)}, not {self.keep!r}")
 

@@ -29,12 +29,11 @@ CLASSES = tuple("0123456789")
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One network of the table: fraction of right answers on val and test, ``spikes`` per neuron and timestep and ``sops`` per picture (test)."""
+    """One network of the table: ``accuracy`` of val and of test, ``spikes`` per neuron and timestep and ``sops`` per picture (test)."""
 
     what: str
     steps: int
-    val: float
-    test: float
+    accuracy: dict[str, float]
     spikes: float | None = None
     sops: int | None = None
 
@@ -91,7 +90,7 @@ def make_digits(config: DigitsConfig, progress: Progress) -> Scores:
         progress("all passes with the same weights:")
     scores = _made(config, splits, progress, False)
     if other is not None:
-        rows = {f"{split}, {row.what}, T = {row.steps}": round(getattr(row, split), 4) for row in other.rows for split in ("val", "test")}
+        rows = {f"{split}, {row.what}, T = {row.steps}": round(row.accuracy[split], 4) for row in other.rows for split in ("val", "test")}
         scores.network = replace(scores.network, metadata={**scores.network.metadata, "unrolled": {"parameters": other.parameters, "accuracy": rows}})
     return scores
 
@@ -106,18 +105,18 @@ def _made(config: DigitsConfig, splits: dict[str, Digits], progress: Progress, u
     relu = read_chain(ann.chain, SHAPE, name=config.name, input_scale=1 / LARGEST, payload=(0, LARGEST), labels=CLASSES, metadata={
         "training_data": "8x8 digits of scikit-learn: 1,000 train, 197 val, 600 test", "training_data_licence": LICENCE})
     rows: list[Row] = []
-    rows.append(Row(what="ANN", steps=1, **{name: maker.right(split, activations(relu, split.x)["output"].argmax(axis=1))
-                                                   for name, split in splits.items() if name != "train"}))
+    rows.append(Row(what="ANN", steps=1, accuracy={name: maker.right(split, activations(relu, split.x)["output"].argmax(axis=1))
+                                                 for name, split in splits.items() if name != "train"}))
     converted = maker.converted(relu, rows)
     maker.trained(relu, config.hybrid, "hybrid", False, rows)
     diet = maker.trained(relu, config.diet, "DIET-SNN", True, rows)
     for row in rows:
-        progress(f"{row.what}, T = {row.steps}: val {row.val:.2%}, test {row.test:.2%}"
+        progress(f"{row.what}, T = {row.steps}: val {row.accuracy['val']:.2%}, test {row.accuracy['test']:.2%}"
                  + ("" if row.spikes is None else f", {row.spikes:.3f} spikes per neuron and timestep, {row.sops:,} SOP a picture"))
     network = converted if config.keep == "converted" else diet
     parameters = sum({q.matrix or str(k): q.weights.size for k, q in enumerate(relu.projections)}.values())
     progress(f"{parameters:,} weights, stored once each")
-    accuracy = {f"{split}, {row.what}, T = {row.steps}": round(getattr(row, split), 4) for row in rows for split in ("val", "test")}
+    accuracy = {f"{split}, {row.what}, T = {row.steps}": round(row.accuracy[split], 4) for row in rows for split in ("val", "test")}
     network = replace(network, metadata={**network.metadata, "parameters": parameters, "accuracy": accuracy})
     return Scores(network=network, parameters=parameters, rows=rows)
 
@@ -175,10 +174,10 @@ class _Maker:
         """Rows of floats and integers."""
         accuracy = {name: self.right(split, run_float(floats, split.clips(steps).dense()).answers)
                     for name, split in self.splits.items() if name != "train"}
-        rows.append(Row(what=f"{what}, float", steps=steps, **accuracy))
+        rows.append(Row(what=f"{what}, float", steps=steps, accuracy=accuracy))
         reports = {name: simulate(network, split.clips(steps), threads=1) for name, split in self.splits.items() if name != "train"}
         report, neurons = reports["test"], sum(p.size for p in network.populations if p.spikes and p.model.value != "input")
         inputs = {p.name for p in network.inputs}
         fired = sum(n for name, n in report.spikes_per_population.items() if name not in inputs)  # a clip
         rows.append(Row(what=f"{what}, integers", steps=steps, spikes=fired / steps / neurons, sops=round(report.sops / report.clips),
-                        **{name: float(r.accuracy or 0.0) for name, r in reports.items()}))
+                        accuracy={name: float(r.accuracy or 0.0) for name, r in reports.items()}))

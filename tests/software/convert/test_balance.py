@@ -138,7 +138,8 @@ def test_integers_answer_as_the_relu_network():
 def test_layers_that_meet_need_normalization():
     net, x = relu_network(7), pictures()
     skip = replace(net, projections=(*net.projections, convolution("a", "c", np.eye(4).reshape(4, 4, 1, 1) * 0.5, (4, 6, 6))))
-    with pytest.raises(NetworkError, match="Population 'c': spikes of its sources stand for different activations .b .*, a .*use the method 'normalize'"):
+    with pytest.raises(NetworkError, match="Population 'c': spikes of its sources stand for different activations .b .*, a .*use the method "
+                                           "'normalize'"):
         convert(skip, x)
     snn, z = convert(skip, x, method="normalize"), activations(skip, x)
     rate = run_float(snn, repeated(x, 200), record=True).spikes["c"].mean(axis=1)

@@ -40,7 +40,8 @@ def test_a_vgg_of_two_dimensions():
     net = same(nn.Sequential(
         nn.Sequential(nn.Conv2d(2, 4, 3, padding=1), normalised(4), nn.ReLU(), nn.Dropout(0.5)),
         nn.Conv2d(4, 6, (2, 3), stride=(1, 2), padding=(1, 0), groups=2, bias=False), nn.ReLU(), nn.AvgPool2d(2), nn.AvgPool2d((2, 1)),
-        nn.Conv2d(6, 6, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 8), normalised(8, nn.BatchNorm1d), nn.ReLU(), nn.Identity(),
+        nn.Conv2d(6, 6, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 8), normalised(8, nn.BatchNorm1d),
+        nn.ReLU(), nn.Identity(),
         nn.Linear(8, 3)), (2, 9, 9), scale=1 / 16)
     assert [p.name for p in net.populations] == ["input", "layer1", "layer2", "layer3", "layer4", "output"]
     assert [None if q.conv is None else q.conv.pool for q in net.projections] == [(1, 1), (1, 1), (4, 2), (2, 2), None]
@@ -48,7 +49,8 @@ def test_a_vgg_of_two_dimensions():
 
 def test_sequences_pools_before_a_flatten_and_padding_by_name():
     torch.manual_seed(2)
-    net = same(nn.Sequential(nn.AvgPool1d(2), nn.Conv1d(3, 4, 3, padding="same", dilation=2), normalised(4, nn.BatchNorm1d), nn.ReLU(), nn.AvgPool1d(3),
+    net = same(nn.Sequential(nn.AvgPool1d(2), nn.Conv1d(3, 4, 3, padding="same", dilation=2), normalised(4, nn.BatchNorm1d), nn.ReLU(),
+                             nn.AvgPool1d(3),
                              nn.Flatten(), nn.Linear(12, 3)), (3, 20))
     assert [q.conv.pool for q in net.projections] == [(1, 2), (1, 3)]
     same(nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.ReLU(), nn.Linear(5, 3)), (3, 2, 2))
