@@ -179,7 +179,7 @@ def sparse(density: float, size: int = 64, seed: int = 1) -> Network:
 def test_sparse_axons_take_the_words_of_their_fullest_lane() -> None:
     tile = plan(sparse(0.1)).tiles[0]
     demand = demand_of(sparse(0.1), Slice(population="h", first=0, size=64), 16)
-    assert demand == Demand(neurons=64, axons=50, work=16 * tile.sparse_depth, words=tile.sparse_depth, key=None, shared_words=0)
+    assert demand == Demand(neurons=64, axons=50, work=16 * tile.sparse_depth, words=tile.sparse_depth, shared={})
     assert 50 < demand.words < 4 * 50  # four rows
 
 
