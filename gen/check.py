@@ -242,7 +242,7 @@ def _check_parameters(network: Network, tile: TileSpec, number: int, parameters:
         "i_bits": p.i_bits if p.has_current else 0, "complement": p.gain is Gain.COMPLEMENT, "gate_table": gate[0], "gate_shift": gate[1],
         "adaptation_decay": p.adaptation_decay if p.adapts else None, "a_bits": p.a_bits if p.adapts else 0, "max_spikes": p.max_spikes,
         "refractory": p.refractory, "holds": p.refractory > 0 and p.refractory_mode is Refractory.INTEGRATE,
-        "inhibition": p.inhibition if blocked else 0, "v_floor": p.v_floor}
+        "inhibition": p.inhibition if blocked else 0, "v_floor": p.v_floor, "held": p.held, "changes": p.model is Model.RELU}
     for name, value in expected.items():
         got = getattr(update, name)
         _require(got == value, f"{where}: the update is wrong, {name} is {got} instead of {value}")

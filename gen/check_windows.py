@@ -11,7 +11,8 @@ from ..spec.window import WindowSpec
 __all__ = ["check_window", "window_bounds"]
 
 
-def _walked(tile: TileSpec, index: int, window: WindowSpec, base: int, pointers: np.ndarray, stored: np.ndarray, payloads: np.ndarray, where: str) -> np.ndarray:
+def _walked(tile: TileSpec, index: int, window: WindowSpec, base: int, pointers: np.ndarray, stored: np.ndarray, payloads: np.ndarray,
+            where: str) -> np.ndarray:
     """``[k, size]``: sums of a group's neurons for ``payloads`` ``[k, axons]`` and the weights of ``stored`` ``[k or 1, words of the
     window, P]``, the first of which is word ``base``."""
     group, rows = tile.groups[index], tile.rows(index)
@@ -39,7 +40,8 @@ def _walked(tile: TileSpec, index: int, window: WindowSpec, base: int, pointers:
     return sums[:, channel // tile.lanes * group.positions + place, channel % tile.lanes]
 
 
-def check_window(tile: TileSpec, index: int, window: WindowSpec, base: int, pointers: np.ndarray, stored: np.ndarray, weights: np.ndarray, where: str) -> None:
+def check_window(tile: TileSpec, index: int, window: WindowSpec, base: int, pointers: np.ndarray, stored: np.ndarray, weights: np.ndarray,
+                 where: str) -> None:
     """Compare the sums of walked windows with those of the convolution by definition, ``weights`` in units of ``stored``, for payloads at random: of
     22 bits, so that no two errors cancel. Raises MismatchError."""
     group = tile.groups[index]
@@ -65,4 +67,5 @@ def window_bounds(tile: TileSpec, index: int, window: WindowSpec, base: int, poi
                   where: str) -> np.ndarray:
     """Smallest and largest sum that events of payloads in a range give each neuron, ``[2, size], int64``."""
     ends = np.stack([stored * payloads[0], stored * payloads[1], np.zeros_like(stored)])
-    return _walked(tile, index, window, base, pointers, np.stack([ends.min(axis=0), ends.max(axis=0)]), np.ones((2, window.axons), dtype=np.int64), where)
+    return _walked(tile, index, window, base, pointers, np.stack([ends.min(axis=0), ends.max(axis=0)]),
+                   np.ones((2, window.axons), dtype=np.int64), where)

@@ -135,7 +135,7 @@ def _gathered(slices: Sequence[Slice], demands: Mapping[Slice, Demand], limits: 
 
 
 def _cut_alike(network: Network, counts: dict[str, int], unit: int, limits: TileLimits) -> None:
-    """More slices, where needed, of populations that share weights, so that a tile has room for the same slice of each: then it has their weights once."""
+    """More slices, where needed, of populations that share weights, so that a tile has room for the same slice of each, and so their weights once."""
     whole = {name: demand_of(network, Slice(population=name, first=0, size=network.population(name).size), unit) for name in counts}
     families: list[list[str]] = []
     for name in counts:

@@ -394,6 +394,7 @@ class TileSpec:
         kept = [g.update for g in self.groups if self.keeps_v]
         fields = (("u", self.stored_bits, True), ("current", self.current_bits, True), ("a", self.a_bits, False), ("quiet", self.quiet_bits, False),
                   ("taken", self.taken_bits, False), ("spent", int(self.marks_spent), False),
+                  ("sent", max(g.update.sent_bits for g in self.groups), False),
                   ("v", max((u.v_bits for u in kept), default=0), True), ("i", max((u.i_bits for u in kept), default=0), True))
         return tuple(ParameterSpec(name=name, bits=bits, signed=signed) for name, bits, signed in fields if bits)
 
@@ -404,15 +405,22 @@ class TileSpec:
 
     @property
     def count_bits(self) -> int:
-        """Width of the number of spikes of a neuron in a timestep; 0 where it is 1 at most."""
+        """Width of the number of spikes of a neuron in a timestep, signed where groups send changes; 0 where it is 1 at most."""
         most = max(g.update.max_spikes for g in self.groups)
+        if self.has_changes:
+            return bits_signed(-most, most)
         return bits_unsigned(most) if most > 1 else 0
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether a group's events are changes of an activation."""
+        return any(g.update.changes for g in self.groups)
 
     @property
     def value_bits(self) -> int:
         """Width (signed) of the payloads of its own events: v of LI groups, or numbers of spikes; 0 if all are 1."""
         values = [g.update.v_bits if g.update.values else bits_unsigned(g.update.max_spikes) + 1
-                  for g in self.groups if g.key is not None and (g.update.values or g.update.max_spikes > 1)]
+                  for g in self.groups if g.key is not None and (g.update.values or g.update.counts)]
         return max([2, *values]) if values else 0
 
     @property

@@ -7,5 +7,5 @@ from .pairs import InhibitoryPairs, inhibitory_pairs
 from .scattered import random_synapses, reservoir
 from .unroll import Unrolled, unrolled
 
-__all__ = ["InhibitoryPairs", "Unrolled", "concatenated", "concatenated_maps", "inhibitory_pairs", "lateral_blocking", "lateral_inhibition", "map_skip",
-           "one_to_one", "projected_skip", "random_synapses", "reservoir", "unrolled"]
+__all__ = ["InhibitoryPairs", "Unrolled", "concatenated", "concatenated_maps", "inhibitory_pairs", "lateral_blocking", "lateral_inhibition",
+           "map_skip", "one_to_one", "projected_skip", "random_synapses", "reservoir", "unrolled"]

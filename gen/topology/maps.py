@@ -85,8 +85,8 @@ def concatenated_maps(sources: Sequence[Population], target: Population, conv: C
     if not len(sources) == len(channels) == len(delays):
         raise NetworkError(f"{where}: {len(channels)} numbers of channels and {len(delays)} delays for {len(sources)} sources; give one per source")
     if conv.groups != 1 or sum(channels) != conv.shape[0] or min(channels, default=0) < 1 or given.shape != conv.weights_shape:
-        raise NetworkError(f"{where}: channels {list(channels)} and weights {list(given.shape)} do not make the {conv.shape[0]} channels and the weights "
-                           f"{list(conv.weights_shape)} of a convolution of one group; mend them")
+        raise NetworkError(f"{where}: channels {list(channels)} and weights {list(given.shape)} do not make the {conv.shape[0]} channels and the "
+                           f"weights {list(conv.weights_shape)} of a convolution of one group; mend them")
     parts = np.split(given, np.cumsum(channels)[:-1], axis=1)
     return tuple(_fitting(p, target, Projection(source=p.name, target=target.name, weights=part, kind=Kind.CONV, delay=delay,
                                                 conv=replace(conv, shape=(n, *conv.shape[1:])), **fields))
@@ -96,6 +96,7 @@ def concatenated_maps(sources: Sequence[Population], target: Population, conv: C
 def _fitting(source: Population, target: Population, projection: Projection) -> Projection:
     """The projection itself; NetworkError unless its maps are as large as the populations."""
     if projection.shape != (target.size, source.size) and projection.conv is not None:
-        raise NetworkError(f"Projection {source.name} -> {target.name}: its maps are {list(projection.conv.shape)} and {list(projection.conv.out_shape)} "
-                           f"(channels, height, width), and the populations have {source.size} and {target.size} neurons; mend the shape or the stride")
+        maps = list(projection.conv.shape), list(projection.conv.out_shape)
+        raise NetworkError(f"Projection {source.name} -> {target.name}: its maps are {maps[0]} and {maps[1]} (channels, height, width), and the "
+                           f"populations have {source.size} and {target.size} neurons; mend the shape or the stride")
     return projection

@@ -40,8 +40,8 @@ def unrolled(block: Sequence[tuple[Population, Projection]], *, passes: int, the
     thetas : by layer, its threshold in each pass (a number, or one per neuron); other layers keep theirs.
     skips : projections inside the block beside those of its layers, repeated in each pass: from the block's input (the original one, or the pass
         before) or a layer, to a layer. Their ``matrix`` is the template's, or ``<source>_to_<target>``.
-    entry : projection of the original input into the first layer, where it is another than the block's: of a larger map that is pooled beforehand, for
-        instance. With the block's weights it shares their ``matrix``.
+    entry : projection of the original input into the first layer, where it is another than the block's: of a larger map that is pooled beforehand,
+        for instance. With the block's weights it shares their ``matrix``.
 
     Outputs, readouts, labels and classes of the templates are those of the last pass. Raises NetworkError, which names the layer.
     """
@@ -55,8 +55,8 @@ def unrolled(block: Sequence[tuple[Population, Projection]], *, passes: int, the
     first, last, start = block[0], block[-1][0], block[0][1].source
     for projection in skips:
         if projection.source not in (start, *names) or projection.target not in names:
-            raise NetworkError(f"Projection {projection.source} -> {projection.target}: a skip of the block leads from {start!r} or a layer to a layer, "
-                               f"and the layers are {', '.join(names)}; list other projections in the network")
+            raise NetworkError(f"Projection {projection.source} -> {projection.target}: a skip of the block leads from {start!r} or a layer to a "
+                               f"layer, and the layers are {', '.join(names)}; list other projections in the network")
     if entry is not None and (entry.source, entry.target) != (start, names[0]):
         raise NetworkError(f"Projection {entry.source} -> {entry.target}: the entry of the block must lead from {start!r} to {names[0]!r}")
     for projection in (first[1], *(q for q in skips if q.source == start)):

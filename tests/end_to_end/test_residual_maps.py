@@ -70,7 +70,8 @@ def test_the_blocks_are_what_dense_matrices_over_the_same_neurons_are():
     dense = [Projection(source=p.source, target=p.target, weights=p.rows(0, p.shape[0]).astype(int), weight_bits=8, delay=p.delay)
              for p in network.projections]
     x = random_clip(network, 6, np.random.default_rng(1), 0.3)[None]
-    got, wanted = (golden.run(n, x, record=True).potentials for n in (network, Network(name="d", populations=network.populations, projections=tuple(dense))))
+    plain = Network(name="d", populations=network.populations, projections=tuple(dense))
+    got, wanted = (golden.run(n, x, record=True).potentials for n in (network, plain))
     assert all((got[name] == wanted[name]).all() for name in got)
     identity, places = network.projections[3], np.arange(96)
     assert (identity.rows(0, 96) == 4 * np.eye(96)[places]).all()
@@ -101,10 +102,12 @@ def backward(passes: int = 3, layers: int = 1, pooled: bool = True, matrix: bool
     return Network(name="backward", populations=(X, source, *made.populations, y), projections=projections)
 
 
-CASES = {"passes": {}, "no pool": {"pooled": False, "passes": 4}, "two layers": {"layers": 2, "passes": 2}, "with a skip": {"layers": 2, "skip": True}}
+CASES = {"passes": {}, "no pool": {"pooled": False, "passes": 4}, "two layers": {"layers": 2, "passes": 2},
+         "with a skip": {"layers": 2, "skip": True}}
 
 
-@pytest.mark.parametrize("case, mapping", [*((case, {}) for case in CASES), ("passes", {"tiles": 1}), ("with a skip", {"tiles": 5, "fabric": "mesh"})])
+@pytest.mark.parametrize("case, mapping", [*((case, {}) for case in CASES), ("passes", {"tiles": 1}),
+                                           ("with a skip", {"tiles": 5, "fabric": "mesh"})])
 def test_passes_of_a_block_of_maps_equal_the_models(case, mapping):
     network = backward(**CASES[case])
     chip = plan(network, lanes=4, counters=True, **mapping)
@@ -157,7 +160,7 @@ def test_another_network_whose_passes_differ_is_refused_by_a_chip_that_stores_th
     changed[1, 2, 0, 0] += 1
     projections[2] = replace(projections[2], weights=changed)
     pack(chip, other)
-    with pytest.raises(CapacityError, match="has other weights here than a population with which it shares them on the chip: the chip was planned for"):
+    with pytest.raises(CapacityError, match="has other weights here than a population with which it shares them on the chip: the chip was planned"):
         pack(chip, replace(other, projections=tuple(projections)))
 
 
