@@ -86,7 +86,8 @@ class Network:
             _check_port(projection, target, where)
             if source.changes and not (target.sums_changes and projection.port is Port.CURRENT):
                 raise NetworkError(f"{where}: {source.name!r} is a RELU, whose events are changes of its activation, and {target.name!r} does not "
-                                   "sum them up at this port; lead to port 'i' of a RELU, of a population with held=True, or of an LI without a decay")
+                                   "sum them up at this port; lead to port 'i' of a RELU, of a population with held=True, or of an LI without a "
+                                   "decay")
             if projection.conv is not None and projection.shape != (target.size, source.size):
                 maps = [list(projection.conv.shape), list(projection.conv.out_shape)]
                 raise NetworkError(f"{where}: its maps are {maps[0]} and {maps[1]} (channels, height, width), and the populations have {source.size} "

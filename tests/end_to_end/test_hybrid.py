@@ -12,7 +12,7 @@ from spikeloom.gen.check import check_chip
 from spikeloom.gen.pack import pack
 from spikeloom.gen.plan import plan
 from spikeloom.gen.state import pack_state, stored_state, unpack_state
-from spikeloom.hdl import encoder, firing, next_state, update
+from spikeloom.hdl import firing, next_state, update
 from spikeloom.sim import golden
 from spikeloom.spec.archive import load_network, save_network
 from spikeloom.spec.arithmetic import Decay
@@ -170,7 +170,6 @@ def test_what_cannot_hold_changes_is_refused(build, text):
 @pytest.mark.parametrize("owner, name, old, new", [
     (firing, "count_spikes", "n - pipe.at(\"sent\", stage)[:p.sent_bits]", "n"),
     (firing, "count_spikes", "(change != 0) & ~pipe", "(change > 0) & ~pipe"),
-    (firing, "count_shape", "signed(tile.count_bits) if tile.has_changes else ", ""),
     (next_state, "next_state", "bias if profile.biases_current else Const(0, 1)", "bias"),
     (next_state, "_membrane", "Const(0, signed(1)) if profile.biases_current else", "Const(0, signed(1)) if profile.has_current else"),
     (update.NeuronUpdate, "elaborate", "f\"changed_lane_{lane}_{k}\" if p.changes else \"fired\"", "\"fired\"")])
@@ -181,7 +180,7 @@ def test_changed_hardware_is_seen(owner, name, old, new, monkeypatch):
     space = {**vars(module)}
     exec(source.replace(old, new), space)
     monkeypatch.setattr(owner, name, space[name])
-    for user in (update, encoder) if owner in (firing, next_state) else ():
+    for user in (update, next_state) if owner in (firing, next_state) else ():
         if hasattr(user, name):
             monkeypatch.setattr(user, name, space[name])
     network = hybrid()

@@ -127,7 +127,7 @@ def test_populations_that_share_a_matrix_share_a_tile_where_they_fit() -> None:
 
 
 @pytest.mark.parametrize("limits, tiles", [
-    (TileLimits(neurons=119), [*[["h0", "h1", "h2"]] * 2, ["y"]]), (TileLimits(neurons=79), [*[["h0", "h1", "h2"]] * 2, ["y"]]),  # cut alike
+    (TileLimits(neurons=119), [*[["h0", "h1", "h2"]] * 2, ["y"]]), (TileLimits(neurons=79), [*[["h0", "h1", "h2"]] * 3, ["y"]]),  # cut alike
     (TileLimits(axons=80), [["h0", "h1"], ["h2"], ["y"]]), (TileLimits(axons=119), [["h0", "h1"], ["h2"], ["y"]]),
     (TileLimits(weight_words=120), [["h0", "h1", "h2"], ["y"]]),  # 3 rows of 40 axons are stored once, so all three fit
 ])

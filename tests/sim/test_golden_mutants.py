@@ -11,7 +11,7 @@ from small_networks import clips_for, networks, rich_network
 
 from spikeloom.sim import _bounds, _currents, _engine, _firing, _neuron_steps, _neurons, _plan, _readouts, _tally, golden
 from spikeloom.spec.arithmetic import Decay, Rounding
-from spikeloom.spec.network import Model, Refractory, Reset
+from spikeloom.spec.network import Model, Readout, Refractory, Reset
 
 N = _neurons.Neurons
 # The module in which a function is called, where that is another.
@@ -79,6 +79,7 @@ def bank():
              rich_network(Model.LIF, held=True, i_bits=9), rich_network(Model.ALIF, Reset.ZERO, held=True),
              rich_network(Model.LI, held=True, i_bits=7),
              rich_network(Model.RELU, max_spikes=1, theta=5),
+             rich_network(Model.LIF, readout=Readout.VOTE, classes=[0, -1, 1, -1, 1]),
              rich_network(Model.ALIF, adaptation_decay=Decay(shift_a=1, shift_b=1), a_bits=3),
              rich_network(Model.ALIF, adaptation_decay=Decay(), jump=3, a_bits=3)]  # a comes to its largest value, and stays
     cases = [(network, clips_for(network, 2, 15, 3)) for network in rich]
