@@ -9,6 +9,7 @@ from pathlib import Path
 from ...sim.fault_runs import drawn
 from ...sim.faults import Fault
 from ...sim.golden import SimulationReport
+from ...spec.clips import Clips
 from ...spec.errors import NetworkError, SpikeLoomError
 from ...spec.network import Network, Readout
 from .. import api
@@ -52,10 +53,10 @@ def run(args: argparse.Namespace) -> int:
     if args.dynamic or args.static or args.write_faulty or args.fault_per != "clip":
         raise SpikeLoomError("--static, --dynamic, --fault-per and --write-faulty say how faults are; name them with --fault")
     network = api.load(args.network)
-    clips = read_clips(args.input, network, args.limit)
+    clips = args.input if args.counts is None else read_clips(args.input, network, args.limit)
     with Progress("simulate", quiet=args.json) as progress:
         result = api.simulate(network, clips, limit=args.limit, progress=progress.update)
-    if args.counts is not None:
+    if isinstance(clips, Clips):
         write_counts(args.counts, result, clips.labels)
     answers = _answers(network, result) if args.answers else []
     if args.json:
