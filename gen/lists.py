@@ -53,12 +53,12 @@ def runs_of(network: Network, sources: Sources, s: Slice, p: Projection) -> tupl
     return tuple(Run(*part.cut, apart=part.pitch if apart else 0) for part in heard(network, sources, s, p))
 
 
-def window_of(s: Slice, p: Projection, axon: int, runs: tuple[Run, ...]) -> WindowSpec:
+def window_of(s: Slice, p: Projection, axon: int, runs: tuple[Run, ...], matrix: tuple[str, int] | None = None) -> WindowSpec:
     """A convolution onto a slice, whole channels of its map or some rows of them. Without ``runs`` its axons are all neurons of the source."""
     assert p.conv is not None
     width, positions = p.conv.out_shape[2], p.conv.positions
     return WindowSpec(conv=p.conv, axon=axon, first=s.first // positions, channels=s.size // (s.run or positions),
-                      top=s.first % positions // width, rows=(s.run or positions) // width, runs=runs)
+                      top=s.first % positions // width, rows=(s.run or positions) // width, runs=runs, matrix=matrix)
 
 
 def list_axons(network: Network, sources: Sources, s: Slice) -> tuple[int, ...]:

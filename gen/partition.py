@@ -7,7 +7,7 @@ nothing yet about where on the chip a tile is.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -127,7 +127,10 @@ def _map_cuts(network: Network, name: str, count: int, unit: int, sources: Sourc
     """Ways to cut a map into ``count`` slices, each with its cost: bits of memory, of those ways that take at most ``SHARE_SLACK`` times the least
     cycles; the others behind them."""
     found = []
-    for channels in cuts_of(network, name, count):
+    ways = cuts_of(network, name, count)
+    if any(p.matrix for p in network.incoming(name)):  # cut as the others that share its weights, whatever their sources are
+        ways = ways[:1]
+    for channels in ways:
         cut = _cut(name, network.population(name).size, channels, cut_unit(network, name, unit, channels))
         slices = map_slices(network, name, cut, count)
         costs = [_cost(network, s, unit, sources) for s in _samples(slices)]
@@ -179,17 +182,37 @@ def _words(network: Network, s: Slice, unit: int, sources: Sources) -> int:
 def _gathered(slices: Sequence[Slice], demands: Mapping[Slice, Demand], limits: TileLimits) -> list[list[Slice]]:
     """A tile for each slice, but one for slices that read the same weights, as many as fit: what they share is then stored once."""
     parts: list[list[Slice]] = []
-    alike: dict[Hashable, list[list[Slice]]] = {}
     for s in slices:
-        key = demands[s].key
-        same = [] if key is None else alike.setdefault(key, [])
+        same = [part for part in parts if any(demands[s].shares(demands[other]) for other in part)]
         room = next((part for part in same if _fits([*part, s], demands, limits)), None)
         if room is None:
             room = []
             parts.append(room)
-            same.append(room)
         room.append(s)
     return parts
+
+
+def _cut_alike(network: Network, counts: dict[str, int], unit: int, limits: TileLimits) -> None:
+    """More slices, where needed, of populations that share weights, so that a tile has room for the same slice of each, and so their weights once."""
+    whole = {name: demand_of(network, _whole(network, name), unit) for name in counts}
+    families: list[list[str]] = []
+    for name in counts:
+        if whole[name].shared:
+            alike = [f for f in families if any(whole[name].shares(whole[other]) for other in f)]
+            families = [f for f in families if f not in alike] + [[*(n for f in alike for n in f), name]]
+    for family in families:
+        pieces = {pieces_of(network, name) for name in family}
+        sizes = {network.population(name).size for name in family}
+        axons = sum(whole[name].axons for name in family)  # a slice has them all, however small it is
+        if len(family) == 1 or len(sizes) > 1 or len(pieces) > 1 or axons > limits.axons:
+            continue
+        least = max(*(counts[name] for name in family), _ceil(sum(whole[name].neurons for name in family), limits.neurons))
+        for count in range(least, max(pieces) + 1):
+            slices = [_slices(network, name, count, unit, {}) for name in family]
+            demands = {s: demand_of(network, s, unit) for listed in slices for s in listed}
+            if all(_fits(alike, demands, limits) for alike in zip(*slices)):
+                counts.update(dict.fromkeys(family, count))
+                break
 
 
 def _fits(slices: Sequence[Slice], demands: Mapping[Slice, Demand], limits: TileLimits) -> bool:
@@ -216,7 +239,7 @@ def _share(network: Network, slices: Sequence[Slice], demands: Mapping[Slice, De
         loads = {id(t): sum(map(work, t)) + work(s) for t in room}
         least = min(loads.values())
         near = [t for t in room if not t and loads[id(t)] == least] or [t for t in room if loads[id(t)] <= SHARE_SLACK * least]
-        min(near, key=lambda t: (all(demands[o].key is None or demands[o].key != demands[s].key for o in t), all(update(o) != update(s) for o in t),
+        min(near, key=lambda t: (not any(demands[o].shares(demands[s]) for o in t), all(update(o) != update(s) for o in t),
                                  loads[id(t)])).append(s)
     return shared
 
@@ -266,7 +289,7 @@ def partition(network: Network, *, lanes: int | Sequence[int] | None = None, upd
     lanes : P, or one per tile (then taken as it is); default 16, and never more than the largest slice of a tile.
     update_lanes : U, or one per tile; default the largest power of two that divides P and is at most P / 4.
     tiles : number of tiles. Default: one per population that is not an input, more for populations larger than a tile, and one for all populations
-        that share their weights (:func:`~spikeloom.gen.demand.matrices_of`), if it has room for them: the weights are then stored once, and the
+        that share weights, cut into as many slices as it takes for the same slice of each to fit: the weights are then stored once, and the
         populations take turns. A number wins over that: so many tiles, with about the same work each.
     limits : the largest tile.
 
@@ -287,6 +310,11 @@ def partition(network: Network, *, lanes: int | Sequence[int] | None = None, upd
     for name in (n for n in network.order if n in pieces):  # a map is cut as its sources are
         counts[name] = _least_slices(network, name, unit, limits, cut)
         cut[name] = tuple(_slices(network, name, counts[name], unit, cut))
+    if tiles is None:
+        least = dict(counts)
+        _cut_alike(network, counts, unit, limits)
+        if counts != least:
+            cut = _all_slices(network, counts, unit)
     most = sum(pieces.values())
     if tiles is not None and not 1 <= tiles <= most:
         channels = "" if pieces == sizes else ", those of a map counted as one per channel and row"
@@ -295,9 +323,7 @@ def partition(network: Network, *, lanes: int | Sequence[int] | None = None, upd
         work = {n: demand_of(network, _whole(network, n), unit).work for n in names}
         while sum(counts.values()) < tiles:
             counts[max((n for n in names if counts[n] < pieces[n]), key=lambda n: work[n] / counts[n])] += 1
-        cut = {}
-        for name in (n for n in network.order if n in pieces):
-            cut[name] = tuple(_slices(network, name, counts[name], unit, cut))
+        cut = _all_slices(network, counts, unit)
     slices = [s for name in names for s in cut[name]]
     demands = {s: demand_of(network, s, unit, cut) for s in slices}
     parts = _gathered(slices, demands, limits) if tiles is None else [[s] for s in slices]
@@ -309,6 +335,14 @@ def partition(network: Network, *, lanes: int | Sequence[int] | None = None, upd
         width, updates = _lanes(network, part, p or DEFAULT_LANES, not isinstance(lanes, int | None), u)
         result.append(TilePart(lanes=width, update_lanes=updates, slices=tuple(part)))
     return _checked(network, Partition(tiles=tuple(result)))
+
+
+def _all_slices(network: Network, counts: Mapping[str, int], unit: int) -> dict[str, tuple[Slice, ...]]:
+    """Each population in its number of slices."""
+    cut: dict[str, tuple[Slice, ...]] = {}
+    for name in (n for n in network.order if n in counts):
+        cut[name] = tuple(_slices(network, name, counts[name], unit, cut))
+    return cut
 
 
 def _checked(network: Network, result: Partition) -> Partition:

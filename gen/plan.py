@@ -117,7 +117,7 @@ def _tile(network: Network, keys: Keys, sources: Sources, timing: Schedule, part
                   apart=s.pitch if p.output else 0, update=update_of(network, p),
                   **{name: int(arrays[n][0]) if constants else 0 for name, arrays in held.items()})
         for n, (s, p) in enumerate(zip(part.slices, populations)))
-    formats = weight_formats(network, part.slices)
+    formats = weight_formats(network, part.slices, sources)
     return TileSpec(
         lanes=part.lanes, update_lanes=part.update_lanes, groups=groups, entries=_entries(network, keys, sources, part, tile),
         slots=slots_of(network, timing, [p.name for p in populations]),

@@ -22,7 +22,7 @@ def windows_of(network: Network, s: Slice, sources: Sources) -> tuple[WindowSpec
     for p in projections_of(network, s.population, SPARSE):
         runs = runs_of(network, sources, s, p)
         if p.conv is not None:
-            windows.append(window_of(s, p, axon, runs))
+            windows.append(window_of(s, p, axon, runs, (p.matrix, extra_shift(network, p)) if p.matrix else None))
         axon += sum(run.span for run in runs)
     return tuple(windows)
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ..spec.arithmetic import bits_signed
 from ..spec.network import Kind, Network, Projection
 from ..spec.tile import MAIN, SIDE, SPARSE
-from .lists import projections_of
+from .lists import Sources, projections_of, runs_of
 from .slices import Slice
 from .updates import extra_shift
 
-__all__ = ["WeightFormats", "plain_bits", "weight_formats"]
+__all__ = ["WeightFormats", "codebook_values", "plain_bits", "weight_formats"]
 
 MAX_ENTRIES = 16
 
@@ -32,7 +33,7 @@ def plain_bits(network: Network, p: Projection) -> int:
     return width + extra_shift(network, p)
 
 
-def _values(network: Network, projections: Sequence[Projection]) -> tuple[int, ...] | None:
+def codebook_values(network: Network, projections: Sequence[Projection]) -> tuple[int, ...] | None:
     """All stored weights that a list can have, ascending, or None where they are more than a codebook holds."""
     values: set[int] = set()
     for p in projections:
@@ -43,8 +44,9 @@ def _values(network: Network, projections: Sequence[Projection]) -> tuple[int, .
     return tuple(sorted(values)) if 2 <= len(values) <= MAX_ENTRIES else None
 
 
-def weight_formats(network: Network, slices: Sequence[Slice]) -> WeightFormats:
-    """The narrowest word for the lists of some slices: a list takes a codebook where its weights would make the word wider."""
+def weight_formats(network: Network, slices: Sequence[Slice], sources: Sources = MappingProxyType({})) -> WeightFormats:
+    """The narrowest word for the lists of some slices: a list takes a codebook where its weights would make the word wider. Lists share their storage
+    where they are for the same weights, and hear the same slices of their ``sources``."""
     plain: list[int] = []
     books: list[tuple[int, ...]] = []
     owners: list[tuple] = []
@@ -53,17 +55,18 @@ def weight_formats(network: Network, slices: Sequence[Slice]) -> WeightFormats:
             projections = projections_of(network, s.population, port)
             if not projections and port == SIDE:
                 continue
-            values = _values(network, projections) if projections else None
+            values = codebook_values(network, projections) if projections else None
             plain.append(max((plain_bits(network, p) for p in projections), default=1))
             books.append(values or ())
             named = bool(projections) and all(p.matrix for p in projections)
-            owners.append((*s.cut, *((p.matrix, extra_shift(network, p)) for p in projections)) if named else (len(owners),))
+            owners.append((s.cut, *((p.matrix, extra_shift(network, p), runs_of(network, sources, s, p)) for p in projections)) if named else (len(owners),))
         scattered = projections_of(network, s.population, SPARSE)
         if scattered:  # the weights of sparse projections lie elsewhere
             convolutions = [p for p in scattered if p.kind is Kind.CONV]
             plain.append(max((plain_bits(network, p) for p in convolutions), default=1))
-            books.append((_values(network, convolutions) if convolutions else None) or ())
-            owners.append((len(owners),))
+            books.append((codebook_values(network, convolutions) if convolutions else None) or ())
+            owners.append((SPARSE, s.cut, *((p.matrix, extra_shift(network, p), p.conv, runs_of(network, sources, s, p))
+                                            for p in scattered)) if all(p.matrix for p in scattered) else (len(owners),))
     bits = max(min(width, (len(book) - 1).bit_length()) if book else width for width, book in zip(plain, books))
     codebooks = tuple(book if width > bits else () for width, book in zip(plain, books))
     shared = tuple(owners.index(owner) for owner in owners)

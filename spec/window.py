@@ -8,7 +8,7 @@ the event's own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -55,6 +55,7 @@ class WindowSpec:
     first, channels : output channels of the slice.
     top, rows : rows of the target map in the slice; 0 rows: all of them.
     runs : the neurons of the source that its axons are for; empty: all, in their order.
+    matrix : names its stored weights, where others of the same name and channels read the same words: (name, left shift), or None.
     """
 
     conv: Conv
@@ -64,6 +65,7 @@ class WindowSpec:
     top: int = 0
     rows: int = 0
     runs: tuple[Run, ...] = ()
+    matrix: tuple[str, int] | None = field(default=None, compare=False)  # a chip takes other names for the same weights
 
     @cached_property
     def neurons(self) -> np.ndarray:
