@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ..spec.network import Network
+from ..spec.runs import joined
 from ..spec.tile import MAIN, SPARSE
 from .lists import Sources, list_axons, places_of, projections_of, runs_of
 from .maps import fitting_lanes
@@ -78,7 +79,7 @@ def demand_of(network: Network, s: Slice, lanes: int, sources: Sources = Mapping
 
 def _heard(network: Network, sources: Sources, s: Slice, port: int) -> tuple:
     """What the axons of a list are for: lists that share their storage have the same neurons in the same order."""
-    return tuple(runs_of(network, sources, s, p) for p in projections_of(network, s.population, port))
+    return tuple(joined(runs_of(network, sources, s, p)) for p in projections_of(network, s.population, port))
 
 
 def total_demand(demands: Iterable[Demand]) -> tuple[int, int, int]:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from ..spec.arithmetic import bits_signed
 from ..spec.network import Kind, Network, Projection
+from ..spec.runs import joined
 from ..spec.tile import MAIN, SIDE, SPARSE
 from .lists import Sources, projections_of, runs_of
 from .slices import Slice
@@ -59,13 +60,14 @@ def weight_formats(network: Network, slices: Sequence[Slice], sources: Sources =
             plain.append(max((plain_bits(network, p) for p in projections), default=1))
             books.append(values or ())
             named = bool(projections) and all(p.matrix for p in projections)
-            owners.append((s.cut, *((p.matrix, extra_shift(network, p), runs_of(network, sources, s, p)) for p in projections)) if named else (len(owners),))
+            owners.append((s.cut, *((p.matrix, extra_shift(network, p), joined(runs_of(network, sources, s, p))) for p in projections))
+                          if named else (len(owners),))
         scattered = projections_of(network, s.population, SPARSE)
         if scattered:  # the weights of sparse projections lie elsewhere
             convolutions = [p for p in scattered if p.kind is Kind.CONV]
             plain.append(max((plain_bits(network, p) for p in convolutions), default=1))
             books.append((codebook_values(network, convolutions) if convolutions else None) or ())
-            owners.append((SPARSE, s.cut, *((p.matrix, extra_shift(network, p), p.conv, runs_of(network, sources, s, p))
+            owners.append((SPARSE, s.cut, *((p.matrix, extra_shift(network, p), p.conv, joined(runs_of(network, sources, s, p)))
                                             for p in scattered)) if all(p.matrix for p in scattered) else (len(owners),))
     bits = max(min(width, (len(book) - 1).bit_length()) if book else width for width, book in zip(plain, books))
     codebooks = tuple(book if width > bits else () for width, book in zip(plain, books))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Run", "axon_neurons"]
+__all__ = ["Run", "axon_neurons", "joined"]
 
 
 class Run(NamedTuple):
@@ -40,6 +40,16 @@ class Run(NamedTuple):
 def _spread(size: int, run: int, pitch: int) -> np.ndarray:
     number = np.arange(size)
     return number // run * pitch + number % run if run and pitch else number
+
+
+def joined(runs: tuple[Run, ...]) -> tuple[Run, ...]:
+    """The same axons with as few runs as possible: equal where the same neurons come in the same order, however a population is cut."""
+    found: list[Run] = []
+    for run in runs:
+        if found and not found[-1].run and not run.run and found[-1].first + found[-1].size == run.first:
+            run = Run(found[-1].first, found.pop().size + run.size)
+        found.append(run)
+    return tuple(found)
 
 
 def axon_neurons(runs: tuple[Run, ...]) -> np.ndarray:
