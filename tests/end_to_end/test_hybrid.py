@@ -90,7 +90,7 @@ def test_the_last_timestep_is_the_artificial_network_of_the_image_and_of_the_spi
 
     def layer(name: str, values: np.ndarray) -> np.ndarray:
         p = network.population(name)
-        total = p.v_init + sum(q.rows(0, p.size) @ values << (q.shift + p.guard_bits) for q in network.incoming(name)[:1])
+        total = p.v_init + sum(q.rows(np.arange(p.size)) @ values << (q.shift + p.guard_bits) for q in network.incoming(name)[:1])
         return np.clip(np.floor(np.clip(total, p.v_min, p.v_max) / p.theta), 0, p.max_spikes).astype(int)
 
     whole = x[0].sum(axis=0)

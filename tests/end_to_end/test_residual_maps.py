@@ -67,14 +67,14 @@ def test_a_residual_network_of_maps_equals_the_models(mapping):
 
 def test_the_blocks_are_what_dense_matrices_over_the_same_neurons_are():
     network = resnet()
-    dense = [Projection(source=p.source, target=p.target, weights=p.rows(0, p.shape[0]).astype(int), weight_bits=8, delay=p.delay)
+    dense = [Projection(source=p.source, target=p.target, weights=p.rows(np.arange(p.shape[0])).astype(int), weight_bits=8, delay=p.delay)
              for p in network.projections]
     x = random_clip(network, 6, np.random.default_rng(1), 0.3)[None]
     plain = Network(name="d", populations=network.populations, projections=tuple(dense))
     got, wanted = (golden.run(n, x, record=True).potentials for n in (network, plain))
     assert all((got[name] == wanted[name]).all() for name in got)
     identity, places = network.projections[3], np.arange(96)
-    assert (identity.rows(0, 96) == 4 * np.eye(96)[places]).all()
+    assert (identity.rows(np.arange(96)) == 4 * np.eye(96)[places]).all()
     both = [p.weights for p in network.projections if p.target == "f"]
     assert [w.shape for w in both] == [(3, 6, 2, 2)] * 2
 
