@@ -17,4 +17,5 @@ BOARD = Board(
     uart=0,
     leds=8,
     loader="ulx3s",
+    tried="built",
 )

@@ -1,6 +1,6 @@
 """List the boards that `build` knows: flow, clock, budget, host link, and what was tried with each.
 
-"Built here": bitstreams of it were made and timed. "Planned": its project for the vendor's tools was written. Nothing was tested on hardware: no board
+"built here": a bitstream was made and timed. "plan only": its project for the vendor's tools was written. Nothing was tested on hardware: no board
 was attached.
 """
 
