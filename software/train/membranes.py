@@ -183,11 +183,15 @@ class SpikGRU(Dynamics):
 
 def dynamics_of(model: Model, surrogate: Surrogate, *, max_spikes: int = 1, reset: Reset = Reset.SUBTRACT, gain: Gain = Gain.COMPLEMENT,
                 rho: float = 0.97, jump: float = 0.1) -> Dynamics:
-    """The equations of LIF, CUBALIF (with its gain), SPIKGRU or ALIF (with rho and jump; its one spike in a timestep resets it, else NetworkError)."""
+    """The equations of LIF, CUBALIF (with its gain), SPIKGRU or ALIF (with rho and jump).
+
+    Raises NetworkError for an ALIF of several spikes in a timestep, or without reset.
+    """
     if model is Model.CUBALIF:
         return CubaLIF(surrogate, gain, max_spikes, reset)
     if model is Model.ALIF:
         if max_spikes > 1 or reset is not Reset.SUBTRACT:
-            raise NetworkError("An ALIF neuron is trained with one spike in a timestep and the reset by subtraction; leave max_spikes and reset as they are")
+            raise NetworkError("An ALIF neuron is trained with one spike in a timestep and the reset by subtraction; "
+                               "leave max_spikes and reset as they are")
         return AdaptiveLIF(surrogate, rho, jump)
     return {Model.LIF: LIF, Model.SPIKGRU: SpikGRU}[model](surrogate, max_spikes, reset)

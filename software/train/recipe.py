@@ -69,8 +69,8 @@ class Recipe:
     """One network: data, front end, float training, teachers, quantization, fine tuning of the integers.
 
     ``start``: a bundled network of the same layers to start from. ``errors``: a fault (:meth:`spikeloom.sim.faults.Fault.parse`) of the weights in
-    the fine tuning, drawn anew for every batch. ``variations``: how many of each clip are made, with the teachers' answers, to draw from; 0 makes them
-    anew for every batch.
+    the fine tuning, drawn anew for every batch. ``variations``: how many of each clip are made, with the teachers' answers, to draw from; 0
+    makes them anew for every batch.
     """
 
     name: str

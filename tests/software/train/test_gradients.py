@@ -58,8 +58,8 @@ def plain(model, gain, surrogate, drive, u, constants, max_spikes=1, reset=Reset
 
 @pytest.mark.parametrize("surrogate", SURROGATES, ids=lambda s: s.kind)
 @pytest.mark.parametrize(("model", "gain", "max_spikes"), [
-    (Model.LIF, Gain.UNIT, 1), (Model.CUBALIF, Gain.UNIT, 1), (Model.CUBALIF, Gain.COMPLEMENT, 1), (Model.SPIKGRU, Gain.UNIT, 1), (Model.ALIF, Gain.UNIT, 1),
-    (Model.LIF, Gain.UNIT, 2), (Model.CUBALIF, Gain.COMPLEMENT, 3), (Model.SPIKGRU, Gain.UNIT, 3)])
+    (Model.LIF, Gain.UNIT, 1), (Model.CUBALIF, Gain.UNIT, 1), (Model.CUBALIF, Gain.COMPLEMENT, 1), (Model.SPIKGRU, Gain.UNIT, 1),
+    (Model.ALIF, Gain.UNIT, 1), (Model.LIF, Gain.UNIT, 2), (Model.CUBALIF, Gain.COMPLEMENT, 3), (Model.SPIKGRU, Gain.UNIT, 3)])
 @pytest.mark.parametrize("reset", [Reset.SUBTRACT, Reset.NONE])
 def test_gradients_are_those_of_the_equations(model, gain, max_spikes, reset, surrogate) -> None:
     if model is Model.ALIF and reset is Reset.NONE:
