@@ -33,9 +33,11 @@ class ExactDynamics(Dynamics):
         super().__init__(surrogate)
         p = self.population = population
         plain = p.reset is Reset.SUBTRACT and p.max_spikes == 1 and not (p.refractory or p.inhibition) and p.v_floor is None and not p.v_init.any()
+        plain = plain and not p.held
         if not plain or p.refractory_mode is not Refractory.FIRE:
             raise NetworkError(f"Population {p.name!r}: quantization-aware training knows the reset by subtraction, one spike a timestep, no "
-                               "refractory timesteps, inhibition, lower clip or initial potential; train it in floating point, and quantize it")
+                               "refractory timesteps, inhibition, lower clip, initial potential or held current; train it in floating "
+                               "point, and quantize it")
         self.n_ports = 2 if p.has_gate else 1
         self.theta = torch.from_numpy(p.theta.astype("int64"))
         self._alpha, self._beta = _factor(p, "alpha"), _factor(p, "beta")
