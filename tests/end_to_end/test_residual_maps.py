@@ -22,6 +22,7 @@ from spikeloom.spec.tile import TileSpec
 
 from .chip_bench import prove
 from .host_programs import random_clip
+from .test_random_networks import needs_icarus, prove_in_engine
 
 SAME = {"kernel": (3, 3), "padding": (1, 1, 1, 1)}
 
@@ -117,6 +118,12 @@ def test_passes_of_a_block_of_maps_equal_the_models(case, mapping):
     result = golden.run(network, x[None])
     assert all(result.spike_counts[p.name].sum() > 5 for p in network.populations if p.spikes)
     assert (result.readouts["y"] == golden.run(backward(**CASES[case], matrix=False), x[None]).readouts["y"]).all()
+
+
+@needs_icarus
+def test_the_verilog_of_a_block_whose_weights_are_stored_once_equals_the_models():
+    network = backward(layers=2, skip=True)
+    prove_in_engine("icarus", (network, {"lanes": 4}, np.stack([random_clip(network, 4, np.random.default_rng(seed), 0.4) for seed in (0, 1)])))
 
 
 def words(chip, network) -> int:
