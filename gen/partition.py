@@ -157,11 +157,11 @@ def _cut_alike(network: Network, counts: dict[str, int], unit: int, limits: Tile
         least = max(*(counts[name] for name in family), _ceil(sum(whole[name].neurons for name in family), limits.neurons))
         # No more tiles than they take apart, and less memory: what a finer cut adds are pointers, which each tile has of all its axons.
         for count in range(least, min(pieces_of(network, family[0]), sum(counts[name] for name in family)) + 1):
-            alike = list(zip(*(_slices(network, name, count, unit) for name in family)))
-            demands = {s: demand_of(network, s, unit) for listed in alike for s in listed}
-            if all(_fits(listed, demands, limits) for listed in alike):
+            tiles = list(zip(*(_slices(network, name, count, unit) for name in family)))
+            demands = {s: demand_of(network, s, unit) for listed in tiles for s in listed}
+            if all(_fits(listed, demands, limits) for listed in tiles):
                 apart = [[s] for name in family for s in _slices(network, name, counts[name], unit)]
-                if _memory(network, alike, unit) < _memory(network, apart, unit):
+                if _memory(network, tiles, unit) < _memory(network, apart, unit):
                     counts.update(dict.fromkeys(family, count))
                 break
 
