@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -32,7 +32,8 @@ def map_skip(source: Population, target: Population, shape: Sequence[int], *, we
     Raises NetworkError where the maps do not fit the populations.
     """
     channels = shape[0] if shape else 0
-    conv = _pointwise(shape, channels, stride, groups=channels)
+    conv = Conv(shape=cast("tuple[int, int, int]", tuple(shape)), out_channels=channels, kernel=(1, 1), stride=cast("tuple[int, int]", tuple(stride)),
+                groups=channels)
     given = np.asarray(weight)
     if given.shape not in ((), (shape[0],)) or given.dtype.kind not in "iu" or given.min() < -128 or given.max() > 127:
         raise NetworkError(f"Projection {source.name} -> {target.name}: weight must be an integer of -128 to 127, or one per channel ({shape[0]}), "
@@ -60,7 +61,8 @@ def projected_skip(source: Population, target: Population, shape: Sequence[int],
     if given.ndim != 2:
         raise NetworkError(f"Projection {source.name} -> {target.name}: a 1x1 projection needs weights [target channels, source channels], not of "
                            f"shape {list(given.shape)}")
-    conv = _pointwise(shape, given.shape[0], stride)
+    conv = Conv(shape=cast("tuple[int, int, int]", tuple(shape)), out_channels=given.shape[0], kernel=(1, 1),
+                stride=cast("tuple[int, int]", tuple(stride)))
     return _fitting(source, target, Projection(source=source.name, target=target.name, weights=given[:, :, None, None], kind=Kind.CONV, conv=conv,
                                                **fields))
 
@@ -92,13 +94,6 @@ def concatenated_maps(sources: Sequence[Population], target: Population, conv: C
     return tuple(_fitting(p, target, Projection(source=p.name, target=target.name, weights=part, kind=Kind.CONV, delay=delay,
                                                 conv=replace(conv, shape=(n, *conv.shape[1:])), **fields))
                  for p, part, n, delay in zip(sources, parts, channels, delays))
-
-
-def _pointwise(shape: Sequence[int], out_channels: int, stride: Sequence[int], groups: int = 1) -> Conv:
-    """A 1x1 convolution; Conv itself checks the lengths of shape and stride."""
-    sizes: Any = tuple(shape)
-    steps: Any = tuple(stride)
-    return Conv(shape=sizes, out_channels=out_channels, kernel=(1, 1), stride=steps, groups=groups)
 
 
 def _fitting(source: Population, target: Population, projection: Projection) -> Projection:
