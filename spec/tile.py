@@ -137,6 +137,8 @@ class TileSpec:
     shared : per list the list whose weights it reads, itself where it has its own; empty if that is so for all lists.
     keeps_v : the state memory also holds v and i of the last timestep, and can be read.
     readable : every memory that can be written can be read.
+    loadable : of an overlay: what ``groups`` and ``entries`` say is the most that a loaded network may have; its own shape is in registers.
+    weight_words : of an overlay: words of the weight memory; None where the groups say it.
     """
 
     lanes: int
@@ -156,6 +158,8 @@ class TileSpec:
     shared: tuple[int, ...] = ()
     keeps_v: bool = False
     readable: bool = False
+    loadable: bool = False
+    weight_words: int | None = None
 
     def __post_init__(self) -> None:
         if self.lanes < 1 or self.update_lanes < 1 or self.update_lanes & (self.update_lanes - 1) or self.lanes % self.update_lanes:
@@ -286,6 +290,8 @@ class TileSpec:
     @property
     def weight_depth(self) -> int:
         """Words of the weight memory, each ``lanes * weight_bits`` wide."""
+        if self.weight_words is not None:
+            return self.weight_words
         return sum(self._words(k) for k in range(len(self.lists)) if not self.shared or self.shared[k] == k)
 
     @property
