@@ -86,14 +86,16 @@ class Answer(wiring.Component):
 
     def _compare_loaded(self, m):
         """The same where only registers say which is best: values are signed, and as wide as a readout may be."""
-        value, index, smallest = self.word.value, self.word.neuron, self.settings.smallest
-        best, second = Signal.like(value), Signal.like(value)
+        value, index = self.word.value, self.word.neuron
+        best, second, smallest, single = Signal.like(value), Signal.like(value), Signal(), Signal()
+        with m.If(self.renew):  # another network may be loaded while the answer stands
+            m.d.sync += [smallest.eq(self.settings.smallest), single.eq(self.settings.single)]
 
         def better(other):
             return Mux(smallest, value < other, value > other)
 
         lead = Mux(smallest, second - best, best - second)
-        m.d.comb += self.confidence.eq(Mux(self.settings.single, 0, lead))
+        m.d.comb += self.confidence.eq(Mux(single, 0, lead))
         with m.If(self.taken):
             with m.If((index == 0) | better(best)):
                 m.d.sync += [best.eq(value), second.eq(best), self.index.eq(index)]
