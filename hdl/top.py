@@ -96,7 +96,7 @@ class Chip(wiring.Component):
             m.d.comb += [config.quiet.eq(core.quiet), core.w_tile.eq(config.write), core.w_memory.eq(config.memory),
                          core.w_address.eq(config.address), core.w_data.eq(config.word)]
             config_error = config.error
-        kept = 0  # a word of the settings, which are no tile's
+        word = core.r_data if chip.reads else None
         if chip.capacity:
             m.submodules.settings = settings = Settings(chip, self._image.settings)
             asked = config.memory == MemoryKind.SETTINGS
@@ -104,12 +104,12 @@ class Chip(wiring.Component):
                          core.settings.eq(settings.values), host.settings.eq(settings.values.inputs), output.settings.eq(settings.values)]
             if answer_fields(chip):
                 m.d.comb += answer.settings.eq(settings.values.answer)
-            kept = settings.r_data & asked.replicate(32)
+            word = Mux(asked, settings.r_data, word) if chip.reads else None  # they are no tile's
         if chip.reads:
             m.submodules.readback = readback = Readback(chip)
             connect(m, readback.readback, flipped(self.readback))
             m.d.comb += [readback.asked.eq(config.asked), readback.read.eq(config.read), readback.memory.eq(config.memory),
-                         core.r_tile.eq(readback.r_tile), core.r_part.eq(readback.r_part), readback.r_data.eq(core.r_data | kept)]
+                         core.r_tile.eq(readback.r_tile), core.r_part.eq(readback.r_part), readback.r_data.eq(word)]
             busy = busy | config.busy | readback.busy
         if any(tile.readable for tile in chip.tiles):
             # Who reads an axon table holds its address: no event may be on its way there. One that is offered goes first.

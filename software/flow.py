@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ from ..spec.image import MemoryImage
 from ..spec.network import Network, Readout
 from .build_report import build_report
 from .chip_picture import chip_picture
+from .overlay_project import plan_overlay, read_overlay
 from .results import BuildResult, CosimResult
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def plan_digest(chip: ChipSpec) -> str:
 
 def build(network: Network, folder: Path, *, board: str, lanes: int | None, tiles: int | None, fabric: str, storage: str, bitstream: bool,
           wrapper: str | None = None, export: bool = False, counters: bool = False, link: int | None = None, clock_hz: int | None = None,
+          overlay: bool = False, capacity: Mapping[str, Sequence[int]] | None = None, also: Sequence[Network] = (),
           progress: OnProgress | None = None) -> BuildResult:
     """See :func:`spikeloom.software.api.compile`."""
     target = catalogue.find(board)
@@ -63,17 +65,24 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     options: dict[str, Any] = {"lanes": lanes, "tiles": tiles, "fabric": fabric, "export": export, "counters": counters,
                                "readable": timing is not None}
     # From here on the network is the one that is stored so: that is what the project holds, and is compared with.
-    network, choices = choose_storage(network, lanes=lanes, tiles=tiles, storage=storage)
-    chip = plan(network, **options, writable=True)
-    image = pack(chip, network)
-    check_chip(chip, image, network)
+    if overlay:
+        held = plan_overlay(network, lanes=lanes, tiles=tiles, readable=timing is not None, also=also, capacity=capacity or {}, refused={
+            "--wrapper": wrapper is not None, "--export-state": export, "--counters": counters, "--fabric mesh": fabric == "mesh"})
+        hardware, chip, network, image, choices = held.hardware, held.loaded.chip, held.loaded.network, held.image, ()
+        places: tuple[int, ...] | None = held.loaded.places
+        options["capacity"] = hardware.capacity.to_json() if hardware.capacity else None
+    else:
+        network, choices = choose_storage(network, lanes=lanes, tiles=tiles, storage=storage)
+        hardware = chip = plan(network, **options, writable=True)
+        image, places = pack(chip, network), None
+        check_chip(chip, image, network)
     if target.budget:
-        check_fits(chip, target.budget, target.name)
+        check_fits(hardware, target.budget, target.name)
     step()
-    described = emit(folder, chip, network, image)
-    described.update({"plan": options, "plan_digest": plan_digest(chip), "board": target.name})
+    described = emit(folder, chip, network, image, hardware=hardware, places=places)
+    described.update({"plan": options, "plan_digest": plan_digest(hardware), "board": target.name})
     if timing is not None:
-        described["link"] = _emit_device(folder, chip, image, timing, {**options, "storage": storage})
+        described["link"] = _emit_device(folder, hardware, image, timing, {**options, "storage": storage})
         described["sha256"]["device.v"] = hashlib.sha256((folder / "device.v").read_bytes()).hexdigest()
     (folder / "manifest.json").write_text(json.dumps(described, indent=1) + "\n")
     if wrapper == "axi":
@@ -84,15 +93,15 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     step()
     used = None
     if bitstream:
-        used = _bitstream(target, chip, network, image, scenario, folder / "board")
+        used = _bitstream(target, hardware, network, image, scenario, folder / "board")
         step()
     result = BuildResult(
-        tiles=len(chip.tiles), lanes=sum(t.lanes for t in chip.tiles),
-        weight_bits_total=sum(t.lanes * (t.weight_depth * t.weight_bits + t.sparse_depth * (t.row_bits + t.sparse_weight_bits)) for t in chip.tiles),
+        tiles=len(hardware.tiles), lanes=sum(t.lanes for t in hardware.tiles),
+        weight_bits_total=sum(t.lanes * (t.weight_depth * t.weight_bits + t.sparse_depth * (t.row_bits + t.sparse_weight_bits)) for t in hardware.tiles),
         luts=used.used.luts if used else None, ffs=used.used.ffs if used else None, brams=used.used.brams if used else None,
         dsps=used.used.dsps if used else None, fmax_mhz=used.fmax_mhz if used else None)
     (folder / "chip.svg").write_text(chip_picture(chip))
-    (folder / "report.md").write_text(build_report(network, chip, target, scenario, result, choices))
+    (folder / "report.md").write_text(build_report(network, chip, target, scenario, result, choices, hardware))
     while step():
         pass
     return result
@@ -179,8 +188,17 @@ def read_project(folder: Path) -> tuple[ChipSpec, Network, dict]:
         if not (folder / file).is_file() or hashlib.sha256((folder / file).read_bytes()).hexdigest() != sums.get(file):
             raise FileFormatError(f"{folder / file} is missing, or not the one that this project was built with; build it again")
     network = load_network(folder / "network.npz")
-    chip = plan(network, **options, writable=True, name=name)
-    if plan_digest(chip) != expected or any(found.get(key) != value for key, value in json.loads(json.dumps(manifest(chip, network))).items()):
+    places = None
+    if "capacity" in found["plan"]:
+        try:
+            held = read_overlay(found["plan"], network, name)
+        except (CapacityError, ValueError, KeyError, TypeError) as error:
+            raise FileFormatError(f"{path} is damaged ({type(error).__name__}: {error}); build the project again") from None
+        hardware, chip, network, places = held.hardware, held.loaded.chip, held.loaded.network, held.loaded.places
+    else:
+        hardware = chip = plan(network, **options, writable=True, name=name)
+    wanted = json.loads(json.dumps(manifest(chip, network, hardware=hardware, places=places)))
+    if plan_digest(hardware) != expected or any(found.get(key) != value for key, value in wanted.items()):
         raise FileFormatError(f"{folder} was planned by another version of SpikeLoom, or its manifest was changed; build the project again")
     return chip, network, found
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from ...spec.errors import SpikeLoomError
 from .. import api
 from ..atomic import replace_directory
+from ..overlay_project import wishes
 from ..progress import Progress
 from ..report import json_line, table
 from .arguments import add_json, positive
@@ -38,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--link", metavar="BAUD", type=positive,
                         help="also write device.v, the chip behind a host link (UART) of this rate; see deploy and run")
     parser.add_argument("--clock", metavar="HZ", type=positive, help="clock of the link (default: the board's oscillator; generic: 25000000)")
+    parser.add_argument("--overlay", action="store_true",
+                        help="a chip of the network's capacity, into which deploy and run load any other network that fits (docs/overlay.md)")
+    parser.add_argument("--also", metavar="NET.npz", type=Path, action="append", default=[], help="an overlay has room for this network, too")
+    parser.add_argument("--capacity", metavar="NAME=N,...", action="append", default=[],
+                        help="an overlay has at least so many tiles, neurons, axons, synapses, ... (one number, or per tile N/N/...)")
     parser.add_argument("--bitstream", action="store_true", help="also synthesise, place and route")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="the folder to write")
     add_json(parser)
@@ -50,10 +56,13 @@ def run(args: argparse.Namespace) -> int:
         raise SpikeLoomError(f"Cannot write the folder {args.output}: it holds {', '.join(sorted(strange)[:3])}, which SpikeLoom did not write and "
                              "which would be lost; name a new or an empty folder.")
     network = api.load(args.network)
+    if (args.capacity or args.also) and not args.overlay:
+        raise SpikeLoomError("--capacity and --also say how much an overlay has room for: ask for one with --overlay, or leave them out.")
+    capacity, also = wishes(args.capacity), [api.load(path) for path in args.also]
     with replace_directory(args.output, marker="manifest.json") as folder, Progress("build", quiet=args.json) as progress:
         result = api.compile(network, folder, board=args.board, lanes=args.lanes, tiles=args.tiles, fabric=args.fabric, storage=args.storage,
                              bitstream=args.bitstream, wrapper=args.wrapper, export=args.export_state, counters=args.counters, link=args.link,
-                             clock_hz=args.clock, progress=progress.update)
+                             clock_hz=args.clock, overlay=args.overlay, capacity=capacity, also=also, progress=progress.update)
     if args.json:
         print(json_line(result, ("tiles", "lanes", "weight_bits_total", "luts", "ffs", "brams", "dsps", "fmax_mhz")))
         return 0

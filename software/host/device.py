@@ -52,7 +52,7 @@ class Device:
     ...     results = list(device.run(clips))
 
     Opening it restarts it: queues are emptied and states cleared; its memories keep what they hold. All methods raise DeviceError if the device does
-    not answer, or answers what it should not.
+    not answer, or answers what it should not. ``inputs`` and ``outputs`` are those of the network that was loaded, before that of the image.
     """
 
     def __init__(self, transport: Transport, *, attempts: int = 8) -> None:
@@ -60,6 +60,7 @@ class Device:
         self._session = Session(transport, attempts=attempts)
         self._room, self._flags, self._came = 0, Flag(0), list[Record]()
         self.identity = Identity.decode(self._session.request(Command.IDENTIFY).body)
+        self.inputs, self.outputs = self.identity.inputs, self.identity.outputs  # of an overlay, of the network that was loaded
         self.restart()
 
     @classmethod
@@ -164,6 +165,7 @@ class Device:
             if wrong:
                 raise MismatchError(f"{self._transport.name}: {MEMORIES[wrong[0].memory]} of tile {wrong[0].tile} does not hold what was written; "
                                     "the board may be clocked too fast, or a memory be broken")
+        self.inputs, self.outputs = program.inputs, program.outputs
         return len(stale)
 
     def differing(self, program: Program) -> list[MemoryWords]:
@@ -211,10 +213,10 @@ class Device:
 
         Raises DeviceError if the clips' channels are not the device's inputs.
         """
-        channels = sum(i.size for i in self.identity.inputs)
+        channels = sum(i.size for i in self.inputs)
         if clips.n_channels != channels:
             raise DeviceError(f"{self._transport.name}: the clips have {clips.n_channels} channels, and the device's inputs {channels}")
-        bases = np.cumsum([0, *(i.size for i in self.identity.inputs)])
+        bases = np.cumsum([0, *(i.size for i in self.inputs)])
         bounds = np.searchsorted(clips.clip, np.arange(clips.n_clips + 1))
         for n in range(clips.n_clips):
             part = slice(int(bounds[n]), int(bounds[n + 1]))
@@ -228,7 +230,7 @@ class Device:
             yield self._result(self.execute([*played, ops.control(Op.READ)]))
 
     def _result(self, records: list[Record]) -> ClipResult:
-        outputs = self.identity.outputs
+        outputs = self.outputs
         readouts = {o.population: np.zeros(o.values, dtype=np.int64) for o in outputs if o.values}
         answers, seen, fired = [], 0, []
         for tag, population, place, value in records:
