@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ..spec.errors import SpikeLoomError
-from . import generic, ulx3s_85f
+from . import generic, icebreaker, ulx3s_85f
 from .board import Board
 
 __all__ = ["find", "names"]
 
-_BOARDS = {module.BOARD.name: module.BOARD for module in (ulx3s_85f, generic)}
+_BOARDS = {module.BOARD.name: module.BOARD for module in (ulx3s_85f, icebreaker, generic)}
 
 
 def names() -> tuple[str, ...]:

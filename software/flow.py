@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..boards import catalogue
 from ..boards.board import Board
+from ..boards.flow import FAMILIES, board_pll, build_bitstream
 from ..gen.axi_files import write_axi
 from ..gen.budget import check_fits
 from ..gen.check import check_chip
@@ -18,7 +19,7 @@ from ..gen.emit import emit, manifest
 from ..gen.pack import pack
 from ..gen.plan import plan
 from ..gen.storage import choose_storage
-from ..sim.scenario import Scenario, build_scenario
+from ..sim.scenario import build_scenario
 from ..sim.stimulus import random_clips
 from ..sim.testbench import write_testbench
 from ..spec.chip import ChipSpec
@@ -26,12 +27,14 @@ from ..spec.clips import Clips
 from ..spec.errors import CapacityError, FileFormatError, MismatchError, ToolError
 from ..spec.image import MemoryImage
 from ..spec.network import Network, Readout
+from .bitstream import link_top, self_test_top
 from .build_report import build_report
 from .chip_picture import chip_picture
 from .overlay_project import plan_overlay, read_overlay
 from .results import BuildResult, CosimResult
 
 if TYPE_CHECKING:
+    from ..hdl.link.linked_chip import LinkedChip
     from ..hdl.link.timing import LinkTiming
 
 __all__ = ["build", "compare", "plan_digest", "read_project", "verilog_changed"]
@@ -55,10 +58,15 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
           progress: OnProgress | None = None) -> BuildResult:
     """See :func:`spikeloom.software.api.compile`."""
     target = catalogue.find(board)
-    if bitstream and target.platform is None:
+    if bitstream and target.flow not in FAMILIES:
         raise ToolError(f"Bitstream for {target.name}: there is no flow to a bitstream for this board; leave --bitstream out, or name another board")
+    if bitstream and link is not None and target.uart is None:
+        raise ToolError(f"Bitstream for {target.name}: this board has no serial port for a host link; leave --link out for the self-test")
     if wrapper not in WRAPPERS:
         raise ToolError(f"No wrapper {wrapper!r}; there is {', '.join(w for w in WRAPPERS if w)}")
+    clock_hz = clock_hz or round((target.clock_mhz or _GENERIC_MHZ) * 1e6)
+    pll = board_pll(target, clock_hz) if bitstream else None
+    clock_hz = clock_hz if pll is None else pll.hz
     timing = _link_timing(target, link, clock_hz)
     total = 6 if bitstream else 4
     step = _steps(progress, total)
@@ -81,8 +89,9 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     step()
     described = emit(folder, chip, network, image, hardware=hardware, places=places)
     described.update({"plan": options, "plan_digest": plan_digest(hardware), "board": target.name})
+    device = None
     if timing is not None:
-        described["link"] = _emit_device(folder, hardware, image, timing, {**options, "storage": storage})
+        device, described["link"] = _emit_device(folder, hardware, image, timing, {**options, "storage": storage})
         described["sha256"]["device.v"] = hashlib.sha256((folder / "device.v").read_bytes()).hexdigest()
     (folder / "manifest.json").write_text(json.dumps(described, indent=1) + "\n")
     if wrapper == "axi":
@@ -93,7 +102,11 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     step()
     used = None
     if bitstream:
-        used = _bitstream(target, hardware, network, image, scenario, folder / "board")
+        top = self_test_top(target, hardware, image, scenario, pll) if device is None else link_top(target, device, pll)
+        used = build_bitstream(target, top, folder / "board", clock_hz=clock_hz)
+        described["bitstream"] = name = f"board/{used.bitstream}"
+        described["sha256"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        (folder / "manifest.json").write_text(json.dumps(described, indent=1) + "\n")
         step()
     result = BuildResult(
         tiles=len(hardware.tiles), lanes=sum(t.lanes for t in hardware.tiles),
@@ -107,28 +120,28 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     return result
 
 
-def _link_timing(board: Board, baud: int | None, clock_hz: int | None) -> LinkTiming | None:
+def _link_timing(board: Board, baud: int | None, clock_hz: int) -> LinkTiming | None:
     """Of the host link; None without one."""
     if baud is None:
         return None
     from ..hdl.link.timing import LinkTiming
 
-    clock = clock_hz or round((board.clock_mhz or _GENERIC_MHZ) * 1e6)
     try:
-        return LinkTiming(clock_hz=clock, baud=baud)
+        return LinkTiming(clock_hz=clock_hz, baud=baud)
     except ValueError as error:
         raise CapacityError(f"Host link of {board.name}: {error}") from None
 
 
-def _emit_device(folder: Path, chip: ChipSpec, image: MemoryImage, timing: LinkTiming, options: dict) -> dict:
-    """Writes device.v; returns what the manifest says of it."""
-    from ..gen.emit_device import DEPTH, PLACES, device_name, device_verilog
+def _emit_device(folder: Path, chip: ChipSpec, image: MemoryImage, timing: LinkTiming, options: dict) -> tuple[LinkedChip, dict]:
+    """Writes device.v; returns the design, and what the manifest says of it."""
+    from ..gen.emit_device import DEPTH, PLACES, device_name, device_verilog, linked_chip
     from ..gen.identity import architecture_digest, identity
 
     numbers = {"clock_hz": timing.clock_hz, "baud": timing.baud, "depth": DEPTH, "places": PLACES}
-    (folder / "device.v").write_text(device_verilog(chip, image, timing, identity(chip, options, numbers)))
-    return {"top": "device.v", "name": device_name(chip), "clocks_per_bit": timing.clocks_per_bit,
-            "architecture": architecture_digest(chip), **numbers}
+    described = identity(chip, options, numbers)
+    (folder / "device.v").write_text(device_verilog(chip, image, timing, described))
+    return linked_chip(chip, image, timing, described), {"top": "device.v", "name": device_name(chip), "clocks_per_bit": timing.clocks_per_bit,
+                                                         "architecture": architecture_digest(chip), **numbers}
 
 
 def _steps(progress: OnProgress | None, total: int) -> Callable[[], bool]:
@@ -144,22 +157,6 @@ def _steps(progress: OnProgress | None, total: int) -> Callable[[], bool]:
         return True
 
     return step
-
-
-def _bitstream(board: Board, chip: ChipSpec, network: Network, image: MemoryImage, scenario: Scenario, folder: Path):
-    """The self-test of the first clip of a scenario, as a bitstream."""
-    from ..boards.ecp5_flow import build_bitstream
-    from ..hdl.self_test import SelfTest, program_words
-    from ..spec.signature import readout_words, signature, spike_words
-
-    steps: list[list[tuple[int, int, int]]] = []
-    for t in range(scenario.n_steps):
-        lo, hi = scenario.event_offset[t], scenario.event_offset[t + 1]
-        steps.append([(int(scenario.event_population[k]), int(scenario.event_neuron[k]), int(scenario.event_payload[k])) for k in range(lo, hi)])
-    spikes = scenario.spikes[scenario.spikes[:, 0] == 0]
-    expected = signature(spike_words(*spikes[:, 2:].T),
-                         readout_words(scenario.readout_index[:, 0], scenario.readout_index[:, 1], scenario.readout_values[0]))
-    return build_bitstream(board, SelfTest(chip, image, program_words(chip, steps), expected), folder)
 
 
 def read_project(folder: Path) -> tuple[ChipSpec, Network, dict]:

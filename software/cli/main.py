@@ -15,11 +15,11 @@ from importlib.metadata import version
 from typing import NoReturn
 
 from ...spec.errors import MismatchError, SpikeLoomError
-from . import boards, build, cosim, data, deploy, energy, info, quantize, run, simulate
+from . import boards, build, cosim, data, deploy, energy, info, program, quantize, run, simulate
 
 __all__ = ["main"]
 
-_COMMANDS = (quantize, info, data, simulate, energy, build, cosim, boards, deploy, run)
+_COMMANDS = (quantize, info, data, simulate, energy, build, cosim, boards, program, deploy, run)
 
 
 class _Parser(argparse.ArgumentParser):

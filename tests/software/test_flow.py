@@ -171,7 +171,7 @@ def test_no_clips_prove_nothing(project):
 
 
 def test_an_unknown_board_lists_the_known(tmp_path):
-    with pytest.raises(SpikeLoomError, match="ulx3s_85f, generic"):
+    with pytest.raises(SpikeLoomError, match="ulx3s_85f, .*generic"):
         spikeloom.compile(network(), tmp_path, board="ulx4s")
     assert list(tmp_path.iterdir()) == []
 
