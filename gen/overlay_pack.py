@@ -14,10 +14,11 @@ from ..spec.image import MemoryImage, TileImage, table_layout
 from ..spec.network import Network, Population
 from ..spec.settings import OPERATIONS, pack_settings
 from .check import check_chip
+from .identity import memory_sizes
 from .overlay_fit import Loaded
 from .pack import pack
 
-__all__ = ["decay_factors", "overlay_image", "settings_of"]
+__all__ = ["config_payloads", "decay_factors", "overlay_image", "settings_of"]
 
 
 def decay_factors(p: Population) -> np.ndarray:
@@ -61,6 +62,18 @@ def _padded(overlay: ChipSpec, tile: TileSpec, loaded: Loaded, number: int, imag
     beta = empty.parameters["beta"].copy()
     beta.reshape(-1)[plan.places(0)] = decay_factors(loaded.network.population(group.population))[group.first:group.first + group.size]
     return replace(empty, **held, parameters={"beta": beta})
+
+
+def config_payloads(overlay: ChipSpec, image: MemoryImage) -> np.ndarray:
+    """Payloads of the configuration port that write an image, ``[n], uint64``: {tile, memory, address, data, last}, lowest first."""
+    out: list[int] = []
+    for number, tile in enumerate(overlay.tiles):
+        words = [*image.tiles[number].words(tile), (), image.settings]  # the states are not written
+        for memory, size in enumerate(memory_sizes(overlay, tile)):
+            parts = -(-size[1] // 32) if size else 0
+            for address, word in enumerate(words[memory] if parts else ()):
+                out += [number | memory << 8 | address << 11 | (word >> (32 * k) & 0xFFFFFFFF) << 31 | int(k == parts - 1) << 63 for k in range(parts)]
+    return np.array(out, dtype=np.uint64)
 
 
 def settings_of(overlay: ChipSpec, loaded: Loaded) -> tuple[int, ...]:

@@ -162,16 +162,17 @@ def compile(network: Network, folder: Source, *, board: str = "generic", lanes: 
                  export=export, counters=counters, link=link, clock_hz=clock_hz, overlay=overlay, capacity=capacity, also=also, progress=progress)
 
 
-def cosim(folder: Source, clips: Clips | Source, *, limit: int | None = None, engine: str = "icarus",
+def cosim(folder: Source, clips: Clips | Source, *, limit: int | None = None, engine: str = "icarus", network: Network | None = None,
           progress: OnProgress | None = None) -> CosimResult:
     """Runs the Verilog in a folder of :func:`compile` and compares everything with the golden model and the cycle model.
 
-    ``engine`` is ``"icarus"``, ``"verilator"`` or ``"compiled"``; the first ``limit`` clips are run (all, if None).
+    ``engine`` is ``"icarus"``, ``"verilator"`` or ``"compiled"``; the first ``limit`` clips are run (all, if None). ``network`` is another one, loaded
+    into an overlay over its configuration port first, by the engine ``"compiled"``.
     """
     from .flow import compare
 
     clips = clips if isinstance(clips, Clips) else Path(clips)
-    return compare(Path(folder), clips, limit=limit, engine=engine, progress=progress)
+    return compare(Path(folder), clips, limit=limit, engine=engine, network=network, progress=progress)
 
 
 def deploy(folder: Source, network: Network | None = None, *, device: str, baud: int | None = None, record: Source | None = None) -> DeployResult:

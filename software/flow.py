@@ -30,7 +30,7 @@ from ..spec.network import Network, Readout
 from .bitstream import link_top, self_test_top
 from .build_report import build_report
 from .chip_picture import chip_picture
-from .overlay_project import plan_overlay, read_overlay
+from .overlay_project import load_project, plan_overlay, read_overlay
 from .results import BuildResult, CosimResult
 
 if TYPE_CHECKING:
@@ -206,13 +206,17 @@ def verilog_changed(folder: Path, found: dict) -> bool:
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != found["sha256"].get("chip.v")
 
 
-def compare(folder: Path, clips: Clips | str | Path, *, limit: int | None = None, engine: str = "icarus",
+def compare(folder: Path, clips: Clips | str | Path, *, limit: int | None = None, engine: str = "icarus", network: Network | None = None,
             progress: OnProgress | None = None) -> CosimResult:
     """See :func:`spikeloom.software.api.cosim`."""
     from ..sim.engines import run
     from .clips import read_clips
 
-    chip, network, found = read_project(folder)
+    chip, own, found = read_project(folder)
+    directory, load = folder, None
+    if network is not None:
+        chip, own, directory, load = load_project(folder, found, network)
+    network = own
     if not isinstance(clips, Clips):
         clips = read_clips(clips, network, limit=limit)
     clips = clips.take(limit)
@@ -221,7 +225,7 @@ def compare(folder: Path, clips: Clips | str | Path, *, limit: int | None = None
     # The answer is read from the last population with a readout, or else from the last output.
     readers = [p for p in network.outputs if p.readout is not Readout.NONE] or network.outputs
     labels = readers[-1].labels
-    report = run(engine, folder, chip, network, clips, progress=progress)
+    report = run(engine, directory, chip, network, clips, progress=progress, load=load)
     return CosimResult(
         clips=report.clips, accuracy=report.accuracy, spikes_compared=report.spikes_compared, spikes_wrong=report.spikes_wrong,
         states_compared=report.states_compared,

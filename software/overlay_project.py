@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from ..gen.emit import manifest
 from ..gen.overlay_capacity import capacity_of
 from ..gen.overlay_chip import overlay_chip
 from ..gen.overlay_fit import Loaded, fit
-from ..gen.overlay_pack import overlay_image
+from ..gen.overlay_pack import config_payloads, overlay_image
 from ..spec.capacity import Capacity
 from ..spec.chip import ChipSpec
 from ..spec.errors import CapacityError
 from ..spec.image import MemoryImage
 from ..spec.network import Network
 
-__all__ = ["OverlayPlan", "plan_overlay", "read_overlay", "wishes"]
+__all__ = ["OverlayPlan", "load_project", "plan_overlay", "read_overlay", "wishes"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,3 +80,20 @@ def read_overlay(plan: Mapping[str, Any], network: Network, name: str) -> Overla
     hardware = overlay_chip(Capacity.from_json(plan["capacity"]), readable=bool(plan["readable"]), name=name)
     loaded = fit(hardware, network)
     return OverlayPlan(hardware=hardware, loaded=loaded, image=overlay_image(hardware, loaded))
+
+
+def load_project(folder: Path, found: Mapping[str, Any], network: Network) -> tuple[ChipSpec, Network, Path, np.ndarray]:
+    """Another network on the Verilog of an overlay's project, whose manifest is ``found``.
+
+    Returns its plan, the network as it is stored, a folder with the same Verilog and its own manifest, and the payloads of the configuration port
+    that load it, ``[n], uint64``. Raises CapacityError where it does not fit, or the project is no overlay.
+    """
+    if "capacity" not in found["plan"]:
+        raise CapacityError(f"{folder} is a chip for one network, and takes no other shape: build it with --overlay")
+    own = read_overlay(found["plan"], network, str(found["name"]))
+    directory = folder / "build" / f"loaded-{own.loaded.network.digest[:16]}"
+    directory.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(folder / found["top"], directory / "chip.v")
+    described = manifest(own.loaded.chip, own.loaded.network, hardware=own.hardware, places=own.loaded.places)
+    (directory / "manifest.json").write_text(json.dumps(described, indent=1) + "\n")
+    return own.loaded.chip, own.loaded.network, directory, config_payloads(own.hardware, own.image)
