@@ -29,8 +29,9 @@ def _updates(lanes: int) -> int:
 def _room(need: Need, lanes: int, reset: Reset, rounding: Rounding) -> TileCapacity:
     """A tile for a slice; whole rows, since a part of one costs as much."""
     neurons = -(-need.neurons // lanes) * lanes
-    return TileCapacity(neurons=neurons, axons=max(need.axons, 1), words=neurons // lanes * max(need.axons, 1), entries=need.entries, slots=need.slots,
-                        lanes=lanes, update_lanes=_updates(lanes), weight_bits=need.weight_bits, payload_min=need.payload_min,
+    axons = max(need.axons, 1)
+    return TileCapacity(neurons=neurons, axons=axons, words=neurons // lanes * axons, entries=need.entries, slots=need.slots, lanes=lanes,
+                        update_lanes=_updates(lanes), weight_bits=need.weight_bits, payload_min=need.payload_min,
                         payload_max=need.payload_max, v_bits=need.v_bits, shift=need.shift, values=need.values,
                         reset=need.reset or (reset if reset in HARMLESS else Reset.NONE), rounding=need.rounding or rounding)
 
@@ -130,7 +131,8 @@ def capacity_of(network: Network, *, also: Sequence[Network] = (), lanes: int | 
     tiles += [spare] * (count - len(tiles))
     for name in PER_TILE:
         if len(wanted.get(name, [0])) not in (1, len(tiles)):
-            raise CapacityError(f"Capacity {name} is given for {len(wanted[name])} tiles, and the overlay has {len(tiles)}: give one number, or one per tile")
+            raise CapacityError(f"Capacity {name} is given for {len(wanted[name])} tiles, and the overlay has {len(tiles)}: give one number, "
+                                "or one per tile")
     tiles = [_asked(tile, k, wanted) for k, tile in enumerate(tiles)]
     n_inputs = max(len(n.inputs) for n in networks)
     sizes = [max(n.inputs[k].size for n in networks if len(n.inputs) > k) for k in range(n_inputs)]
@@ -139,6 +141,7 @@ def capacity_of(network: Network, *, also: Sequence[Network] = (), lanes: int | 
     low = min([t.payload_min for t in tiles] + [i.payload_min for n in networks for i in n.inputs])
     high = max([t.payload_max for t in tiles] + [i.payload_max for n in networks for i in n.inputs])
     timings = [schedule(n) for n in networks]
+    levels, period = max(max(t.level.values()) for t in timings), max(t.period for t in timings)
 
     def most(name: str, least: int) -> int:
         return max(least, *wanted.get(name, [0])[:1])
@@ -148,4 +151,4 @@ def capacity_of(network: Network, *, also: Sequence[Network] = (), lanes: int | 
         tiles=tuple(tiles), inputs=tuple(InputCapacity(size=size, payload_min=low, payload_max=high) for size in sizes),
         outputs=most("outputs", max(len(n.outputs) for n in networks)), output_size=output_size,
         readouts=most("readouts", max([output_size, *(sum(p.n_readouts for p in n.outputs) for n in networks)])),
-        levels=most("levels", max(max(t.level.values()) for t in timings) + _SPARE_LEVELS), period=most("period", max([4, *(t.period for t in timings)])))
+        levels=most("levels", levels + _SPARE_LEVELS), period=most("period", max(4, period)))

@@ -23,11 +23,12 @@ def _tile(tile: TileCapacity, number: int, keys: int, key: int, levels: int, rea
     most = max(abs(tile.payload_min), abs(tile.payload_max)) * tile.axons << (tile.weight_bits - 1)
     bits = bits_signed(-most, most)
     if bits > MAX_ACCUMULATOR_BITS:
-        raise CapacityError(f"Tile {number} of the overlay: {tile.axons} axons with weights of {tile.weight_bits} bits and payloads {tile.payload_min}.."
-                            f"{tile.payload_max} need accumulators of {bits} bits, and {MAX_ACCUMULATOR_BITS} is the most that a tile has")
+        raise CapacityError(f"Tile {number} of the overlay: {tile.axons} axons with weights of {tile.weight_bits} bits and payloads "
+                            f"{tile.payload_min}..{tile.payload_max} need accumulators of {bits} bits, and a tile has {MAX_ACCUMULATOR_BITS} at most")
     group = GroupSpec(population=f"tile_{number}", first=0, size=tile.neurons, key=key, level=levels, axons=tile.axons, update=update)
     return TileSpec(lanes=tile.lanes, update_lanes=tile.update_lanes, slots=tile.slots, groups=(group,),
-                    entries={k: (AxonEntry(0, 0, 0),) * tile.entries for k in range(keys)}, payload_min=tile.payload_min, payload_max=tile.payload_max,
+                    entries={k: (AxonEntry(0, 0, 0),) * tile.entries for k in range(keys)},
+                    payload_min=tile.payload_min, payload_max=tile.payload_max,
                     weight_bits=tile.weight_bits, accumulator_bits=bits, theta_bits=tile.v_bits - 1, bias_bits=tile.v_bits, constant_parameters=False,
                     parameters=(_BETA,), readable=readable, loadable=True, weight_words=tile.words)
 

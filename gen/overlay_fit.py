@@ -113,7 +113,7 @@ def _assigned(overlay: ChipSpec, network: Network, timing: Schedule) -> tuple[li
     tiles = _matched([_holders(capacity, need) for need in needs])
     left = [s for s, t in zip(slices, tiles) if t is None]
     if left:
-        raise CapacityError(_refusal(network, [f"each of its {len(slices)} slices fits some of the {len(capacity)} tiles, but not all at the same time: "
+        raise CapacityError(_refusal(network, [f"each of its {len(slices)} slices fits some of the {len(capacity)} tiles, but not all at once: "
                                                f"none is left for {', '.join(f'{s.population}[{s.first}:{s.first + s.size}]' for s in left)}"]))
     return slices, needs, [t for t in tiles if t is not None]
 
@@ -155,5 +155,5 @@ def _matched(choices: list[list[int]]) -> list[int | None]:
 
 
 def _refusal(network: Network, reasons: Sequence[str]) -> str:
-    return (f"Network {network.name!r} does not fit the overlay: {'; '.join(reasons)}. Build an overlay with more (--capacity, --also), or a chip of its own "
-            "for it")
+    return (f"Network {network.name!r} does not fit the overlay: {'; '.join(reasons)}. Build an overlay with more (--capacity, --also), "
+            "or a chip of its own for it")

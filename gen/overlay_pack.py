@@ -20,6 +20,8 @@ from .pack import pack
 
 __all__ = ["config_payloads", "decay_factors", "overlay_image", "settings_of"]
 
+_OF_TILE = ("used", "listens", "values", "level", "key", "routes", "rows", "axons", "full", "rest", "shift", "limit")
+
 
 def decay_factors(p: Population) -> np.ndarray:
     """Factors of a population's decays in 1 / 2**12, ``[size], int64``: those of fewer bits shifted up, which rounds as before; 1 without a decay."""
@@ -44,8 +46,9 @@ def overlay_image(overlay: ChipSpec, loaded: Loaded) -> MemoryImage:
 def _empty(overlay: ChipSpec, tile: TileSpec) -> TileImage:
     """A tile that nothing is on: no weights, thresholds that cannot be reached, a table whose entries all end at once."""
     shape, layout = (tile.n_updates, tile.update_lanes), table_layout(tile, len(overlay.keys))
-    return TileImage(weights=np.zeros((tile.weight_depth, tile.lanes), dtype=np.int16), theta=np.full(shape, (1 << tile.theta_bits) - 1, dtype=np.int64),
-                     bias=np.zeros(shape, dtype=np.int64), table=np.full(layout.depth, layout.pack(0, 0, 0, last=True), dtype=np.int64),
+    return TileImage(weights=np.zeros((tile.weight_depth, tile.lanes), dtype=np.int16),
+                     theta=np.full(shape, (1 << tile.theta_bits) - 1, dtype=np.int64), bias=np.zeros(shape, dtype=np.int64),
+                     table=np.full(layout.depth, layout.pack(0, 0, 0, last=True), dtype=np.int64),
                      parameters={f.name: np.zeros(shape, dtype=np.int64) for f in tile.parameters})
 
 
@@ -72,7 +75,8 @@ def config_payloads(overlay: ChipSpec, image: MemoryImage) -> np.ndarray:
         for memory, size in enumerate(memory_sizes(overlay, tile)):
             parts = -(-size[1] // 32) if size else 0
             for address, word in enumerate(words[memory] if parts else ()):
-                out += [number | memory << 8 | address << 11 | (word >> (32 * k) & 0xFFFFFFFF) << 31 | int(k == parts - 1) << 63 for k in range(parts)]
+                place = number | memory << 8 | address << 11
+                out += [place | (word >> (32 * k) & 0xFFFFFFFF) << 31 | int(k == parts - 1) << 63 for k in range(parts)]
     return np.array(out, dtype=np.uint64)
 
 
@@ -82,8 +86,7 @@ def settings_of(overlay: ChipSpec, loaded: Loaded) -> tuple[int, ...]:
     assert capacity is not None
     readers = [o for o in chip.outputs if o.n_values]
     tiles: list[dict[str, int]] = [_tile_settings(chip, network, loaded.places.index(k), loaded.places) if k in loaded.places
-                                   else dict.fromkeys(("used", "listens", "values", "level", "key", "routes", "rows", "axons", "full", "rest", "shift",
-                                                       "limit"), 0) for k in range(len(capacity.tiles))]
+                                   else dict.fromkeys(_OF_TILE, 0) for k in range(len(capacity.tiles))]
     inputs: list[dict[str, int]] = [dict.fromkeys(("exists", "used", "last", "base", "key", "low", "high", "routes"), 0) for _ in capacity.inputs]
     outputs: list[dict[str, int]] = [dict.fromkeys(("spikes", "operation", "level", "base", "end", "limit"), 0) for _ in range(capacity.outputs)]
     keys: list[dict[str, int]] = [dict.fromkeys(("output", "first", "place"), 0) for _ in overlay.keys]

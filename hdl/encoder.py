@@ -58,8 +58,10 @@ class Encoder(wiring.Component):
                      queue.w_en.eq(self.valid & self.mask.any() & listened)]
         if tile.value_bits:
             counted = self.counts if tile.count_bits else [Const(1)] * lanes
-            shows_v = self.shows_v if tile.loadable else Array(int(g.update.values) for g in tile.groups)[self.group] if len({g.update.values for g in tile.groups}) > 1 \
+            shows_v = Array(int(g.update.values) for g in tile.groups)[self.group] if len({g.update.values for g in tile.groups}) > 1 \
                 else Const(tile.groups[0].update.values)
+            if tile.loadable:
+                shows_v = self.shows_v
             m.d.comb += [put.values[lane].eq(Mux(shows_v, self.v[lane], counted[lane])) for lane in range(lanes)]
 
         left, lane = Signal(lanes), Signal(exact_log2(lanes))

@@ -166,8 +166,8 @@ def cosim(folder: Source, clips: Clips | Source, *, limit: int | None = None, en
           progress: OnProgress | None = None) -> CosimResult:
     """Runs the Verilog in a folder of :func:`compile` and compares everything with the golden model and the cycle model.
 
-    ``engine`` is ``"icarus"``, ``"verilator"`` or ``"compiled"``; the first ``limit`` clips are run (all, if None). ``network`` is another one, loaded
-    into an overlay over its configuration port first, by the engine ``"compiled"``.
+    ``engine`` is ``"icarus"``, ``"verilator"`` or ``"compiled"``; the first ``limit`` clips are run (all, if None). ``network`` is another one,
+    loaded into an overlay over its configuration port first, by the engine ``"compiled"``.
     """
     from .flow import compare
 

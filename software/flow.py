@@ -108,9 +108,9 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
         described["sha256"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         (folder / "manifest.json").write_text(json.dumps(described, indent=1) + "\n")
         step()
+    weight_bits = (t.lanes * (t.weight_depth * t.weight_bits + t.sparse_depth * (t.row_bits + t.sparse_weight_bits)) for t in hardware.tiles)
     result = BuildResult(
-        tiles=len(hardware.tiles), lanes=sum(t.lanes for t in hardware.tiles),
-        weight_bits_total=sum(t.lanes * (t.weight_depth * t.weight_bits + t.sparse_depth * (t.row_bits + t.sparse_weight_bits)) for t in hardware.tiles),
+        tiles=len(hardware.tiles), lanes=sum(t.lanes for t in hardware.tiles), weight_bits_total=sum(weight_bits),
         luts=used.used.luts if used else None, ffs=used.used.ffs if used else None, brams=used.used.brams if used else None,
         dsps=used.used.dsps if used else None, fmax_mhz=used.fmax_mhz if used else None)
     (folder / "chip.svg").write_text(chip_picture(chip))

@@ -82,7 +82,8 @@ class TileCapacity:
         if self.slots & (self.slots - 1):
             raise CapacityError(f"A tile of the overlay: slots must be a power of two, not {self.slots}")
         if self.update_lanes & (self.update_lanes - 1) or self.lanes % self.update_lanes:
-            raise CapacityError(f"A tile of the overlay: update lanes must be a power of two that divides the lanes, not {self.update_lanes} of {self.lanes}")
+            raise CapacityError(f"A tile of the overlay: update lanes must be a power of two that divides the lanes, "
+                                f"not {self.update_lanes} of {self.lanes}")
         if self.payload_min > self.payload_max:
             raise CapacityError(f"A tile of the overlay: payloads {self.payload_min}..{self.payload_max} are none")
 
@@ -130,7 +131,8 @@ class Capacity:
 
     @classmethod
     def from_json(cls, found: Any) -> Capacity:
-        """The capacity that :meth:`to_json` wrote. Raises CapacityError for a value out of range, ValueError, KeyError or TypeError for another form."""
+        """The capacity that :meth:`to_json` wrote. Raises CapacityError for a value out of range, ValueError, KeyError or TypeError for
+        another form."""
         tiles = []
         for tile in found["tiles"]:
             values = {f.name: tile[f.name] for f in fields(TileCapacity)}

@@ -86,9 +86,9 @@ def _loaded(network: Network, identity: Identity) -> Program:
     except SpikeLoomError as error:
         raise CapacityError(f"Network {network.name!r} does not fit the device {identity.name!r}: {error}") from None
     held = [MemoryWords(tile=0, memory=MEMORIES.index("settings"), width=WORD, words=image.settings)]
-    for plan, number in zip(loaded.chip.tiles, loaded.places, strict=True):
+    for part, number in zip(loaded.chip.tiles, loaded.places, strict=True):
         tile = overlay.tiles[number]
-        used = {0: plan.weight_depth, 1: plan.n_updates}
+        used = {0: part.weight_depth, 1: part.n_updates}
         for memory, (size, words) in enumerate(zip(memory_sizes(overlay, tile), image.tiles[number].words(tile))):
             own = words[:used.get(memory, len(words))]
             if size is not None and size[1] and own:
