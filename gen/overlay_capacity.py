@@ -137,7 +137,7 @@ def capacity_of(network: Network, *, also: Sequence[Network] = (), lanes: int | 
     n_inputs = max(len(n.inputs) for n in networks)
     sizes = [max(n.inputs[k].size for n in networks if len(n.inputs) > k) for k in range(n_inputs)]
     for k, size in enumerate(wanted.get("inputs", [])):
-        sizes[k:k + 1] = [max(size, *sizes[k:k + 1])]
+        sizes[k:k + 1] = [max([size, *sizes[k:k + 1]])]
     low = min([t.payload_min for t in tiles] + [i.payload_min for n in networks for i in n.inputs])
     high = max([t.payload_max for t in tiles] + [i.payload_max for n in networks for i in n.inputs])
     timings = [schedule(n) for n in networks]

@@ -42,4 +42,7 @@ def differences(loaded: Loaded, run: Run, x: np.ndarray) -> list[str]:
     own = {(loaded.places.index(tile), index): rows for (tile, index), rows in run.potentials.items() if tile in loaded.places}
     idle = sorted({tile for tile, _ in run.potentials if tile not in loaded.places})
     wrong = [f"tile {tile} holds nothing and updates neurons" for tile in idle]
+    phases = loaded.chip.period * (len(x) - 1) + 1 + loaded.chip.levels
+    if not phases <= len(run.phases) <= phases + 1:  # the RESET behind READ may end one more
+        wrong.append(f"{len(run.phases)} phases, not {phases}")
     return wrong + compare(loaded.chip, loaded.network, x, replace(run, potentials=own))

@@ -8,7 +8,7 @@ from spikeloom.spec.arithmetic import Decay, Rounding
 from spikeloom.spec.capacity import Capacity, InputCapacity, TileCapacity
 from spikeloom.spec.network import Model, Network, Population, Projection, Readout, Reset
 
-__all__ = ["RULES", "clip_of", "layered", "random_network", "small_capacity"]
+__all__ = ["RULES", "clip_of", "layered", "looped", "random_network", "small_capacity"]
 
 # Reset and rounding of all tiles of an overlay. Membranes can be read where the reset leaves them alone.
 RULES = ((Reset.SUBTRACT, Rounding.NEAREST), (Reset.SUBTRACT_BEFORE_DECAY, Rounding.FLOOR), (Reset.ZERO, Rounding.TOWARD_ZERO),
@@ -90,12 +90,28 @@ def layered(name: str, sizes: tuple[int, ...], seed: int, *, payload: int = 1, r
         if last and readout in (Readout.SUM, Readout.LAST, Readout.MAX):
             populations.append(Population(**common, model=Model.LI, readout=readout))
         else:
-            populations.append(Population(**common, model=Model.LIF, theta=rng.integers(40, 160, size), bias=rng.integers(-4, 9, size),
+            populations.append(Population(**common, model=Model.LIF, theta=rng.integers(20, 80, size), bias=rng.integers(-4, 9, size),
                                           reset=Reset.SUBTRACT, readout=readout if last else Readout.NONE))
     names = [p.name for p in populations]
-    projections = [Projection(source=a, target=b, weights=rng.integers(-20, 32, (t, s)), weight_bits=6)
+    projections = [Projection(source=a, target=b, weights=rng.integers(-8, 32, (t, s)), weight_bits=6)
                    for a, b, s, t in zip(names, names[1:], sizes, sizes[1:])]
     return Network(name=name, populations=tuple(populations), projections=tuple(projections))
+
+
+def looped() -> Network:
+    """Two inputs, a loop of two populations, of which one is counted, and a population whose largest membranes are read: every setting says something."""
+    rng = np.random.default_rng(4)
+    common = {"model": Model.LIF, "decay": Decay(factor=200, fraction_bits=8), "v_bits": 12, "guard_bits": 1, "reset": Reset.SUBTRACT}
+    populations = (
+        Population(name="x", size=6, model=Model.INPUT), Population(name="y", size=3, model=Model.INPUT, payload_min=-2, payload_max=3),
+        Population(name="p0", size=9, **common, theta=rng.integers(15, 60, 9), readout=Readout.COUNT),
+        Population(name="p1", size=7, **common, theta=rng.integers(15, 40, 7)),
+        Population(name="p2", size=4, model=Model.LI, decay=Decay(factor=15, fraction_bits=4), v_bits=11, bias=-60, guard_bits=2, readout=Readout.MAX))
+    links = (("x", "p0", 0), ("y", "p0", 0), ("p0", "p1", 0), ("p1", "p0", 1), ("p1", "p2", 0))
+    sizes = {p.name: p.size for p in populations}
+    return Network(name="looped", populations=populations, projections=tuple(
+        Projection(source=s, target=t, delay=d, weights=rng.integers(-9 if t != "p2" else -16, 30 if t != "p2" else 2, (sizes[t], sizes[s])), weight_bits=6,
+                   shift=int(s == "y")) for s, t, d in links))
 
 
 def clip_of(network: Network, steps: int, seed: int, density: float = 0.35) -> np.ndarray:

@@ -16,13 +16,14 @@ from spikeloom.gen.overlay_capacity import capacity_of
 from spikeloom.gen.overlay_chip import overlay_chip
 from spikeloom.gen.overlay_fit import fit
 from spikeloom.hdl import core, encoder, firing, membrane, sequencer, tile, update, walker
+from spikeloom.sim import golden
 from spikeloom.spec.errors import CapacityError
 from spikeloom.spec.network import Readout
 from spikeloom.spec.settings import pack_settings, unpack_settings
 
 from ..hdl.mutant import mutant
 from .overlay_bench import differences, play_all
-from .overlay_networks import RULES, clip_of, layered, random_network, small_capacity
+from .overlay_networks import RULES, clip_of, layered, looped, random_network, small_capacity
 
 FAST = {"derandomize": True, "deadline": None, "database": None, "suppress_health_check": list(HealthCheck),
         "phases": [Phase.explicit, Phase.generate]}
@@ -31,7 +32,7 @@ FAST = {"derandomize": True, "deadline": None, "database": None, "suppress_healt
 def chains():
     """Three networks of different depth, width, payloads and readouts, and an overlay for all."""
     nets = [layered("deep", (6, 9, 5, 4), 1), layered("wide", (7, 10, 3), 2, payload=5, readout=Readout.SUM), layered("flat", (4, 3), 3)]
-    return capacity_of(nets[0], also=nets[1:], lanes=4), nets
+    return capacity_of(nets[0], also=nets[1:], lanes=4, widen={"inputs": [7, 3]}), nets  # so that the numbers of keys are others, too
 
 
 def found(capacity, nets, steps=7):
@@ -64,6 +65,8 @@ def test_random_networks_equal_the_models_on_one_overlay(rules, seed):
 
 def test_a_network_comes_back_as_it_was_after_others():
     capacity, nets = chains()
+    assert all(golden.run(net, clip_of(net, 7, k)[None], record=True).readouts["p" + str(len(net.populations) - 2)].any()
+               for k, net in enumerate(nets)), "an output that is silent proves nothing"
     assert not found(capacity, [*nets, nets[0], nets[2], nets[1]])
 
 
@@ -84,7 +87,8 @@ def test_a_broken_overlay_is_found(name, monkeypatch):
     user, known, module, cls, old, new = MUTANTS[name]
     monkeypatch.setattr(user, known, mutant(module, cls, old, new))
     capacity, nets = chains()
-    assert found(capacity, [nets[2], nets[0], nets[1]])
+    loop = looped()
+    assert found(capacity, [nets[2], nets[0], nets[1]]) or found(capacity_of(loop, lanes=8, widen={"inputs": [6, 3, 2]}), [loop])
 
 
 def test_a_clip_at_the_widest_limit_is_found(monkeypatch):
@@ -113,28 +117,37 @@ def leaves(values, path=()):
         yield path
 
 
-OF_DEEP = [("period",), ("drain",), ("readouts",), *(("tiles", 0, name) for name in ("used", "listens", "level", "key", "routes", "rows", "axons",
-                                                                                 "full", "rest", "limit")),
-           *(("inputs", 0, name) for name in ("exists", "used", "last", "key", "low", "high", "routes")),
-           *(("outputs", 0, name) for name in ("spikes", "operation", "level", "base", "end"))]
+# Settings of :func:`looped`; with what they become, if not the lowest bit changes.
+OF_LOOPED = [("period",), ("drain",), ("readouts",), ("answer", "smallest"), ("answer", "single"), ("tiles", 2, "values"), ("outputs", 0, "level"),
+             *(("tiles", 0, name) for name in ("shift", "rows", "axons")),
+             *(("tiles", 1, name) for name in ("used", "listens", "level", "key", "routes", "full", "rest", "limit")),
+             *(("inputs", 1, name) for name in ("exists", "used", "last", "base", "key", "low", "high", "routes")),
+             *(("outputs", 1, name) for name in ("spikes", "operation", "base", "end", "limit")),
+             ("keys", 4, "output"), ("keys", 2, "first"), ("keys", 4, "place")]
+OTHERS = {"limit": 7, "low": 2, "routes": 0, "drain": 0, "last": 1, "base": 0, "level": 6}
 
 
-@pytest.mark.parametrize("path", OF_DEEP, ids=lambda path: ".".join(map(str, path)))
+@pytest.mark.parametrize("path", OF_LOOPED, ids=lambda path: ".".join(map(str, path)))
 def test_each_setting_matters(path, monkeypatch):
     """A setting with another value than it should have is found: so the hardware heeds it, and the comparison sees it."""
-    capacity, nets = chains()
-    own = overlay_pack.settings_of
+    net, own = looped(), overlay_pack.settings_of
+    capacity = capacity_of(net, lanes=8)
 
     def wrong(overlay, loaded):
         values = unpack_settings(overlay, own(overlay, loaded))
         place = values
         for step in path[:-1]:
             place = place[step]
-        place[path[-1]] = {"limit": 7, "low": 2}.get(path[-1], place[path[-1]] ^ 1)
+        place[path[-1]] = OTHERS.get(path[-1], place[path[-1]] ^ 1)
         return pack_settings(overlay, values)
 
     monkeypatch.setattr(overlay_pack, "settings_of", wrong)
-    assert found(capacity, nets[:1], steps=6)
+    assert found(capacity, [net])
+
+
+def test_the_network_of_the_settings_is_right_without_a_wrong_one():
+    net = looped()
+    assert not found(capacity_of(net, lanes=8), [net]) and not found(capacity_of(net, lanes=8, widen={"inputs": [6, 3, 2]}), [net])
 
 
 def test_the_settings_are_unpacked_as_they_were_packed():
