@@ -131,7 +131,7 @@ def _holders(capacity: Sequence, need: Need) -> list[int]:
 def _nearest(capacity: Sequence, need: Need) -> str:
     """What the tile lacks that lacks least."""
     lacks = [need.lacks(tile) for tile in capacity]
-    best = min(range(len(capacity)), key=lambda k: (len(lacks[k]), k))
+    best = min(range(len(capacity)), key=lambda k: (len(lacks[k]), need.shortage(capacity[k]), k))
     return f"no tile has room; on tile {best}, the nearest, {', '.join(lacks[best])}"
 
 

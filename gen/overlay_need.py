@@ -47,6 +47,11 @@ class Need:
         """Weight words on a tile of so many lanes."""
         return -(-self.neurons // lanes) * self.axons
 
+    def shortage(self, tile: TileCapacity) -> float:
+        """How far a tile's bounds are from what is needed, in shares of what it has, added up: to tell which tile is nearest."""
+        words = self.words(tile.lanes) / tile.words
+        return sum(max(share - 1, 0) for share in (words, *(getattr(self, name) / max(getattr(tile, name), 1) for name in BOUNDS)))
+
     def lacks(self, tile: TileCapacity) -> list[str]:
         """What it needs and a tile does not have, in words; empty where it fits."""
         reasons = [f"{getattr(self, name)} {what} needed and {getattr(tile, name)} available"
