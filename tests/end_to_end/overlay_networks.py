@@ -90,10 +90,10 @@ def layered(name: str, sizes: tuple[int, ...], seed: int, *, payload: int = 1, r
         if last and readout in (Readout.SUM, Readout.LAST, Readout.MAX):
             populations.append(Population(**common, model=Model.LI, readout=readout))
         else:
-            populations.append(Population(**common, model=Model.LIF, theta=rng.integers(20, 80, size), bias=rng.integers(-4, 9, size),
+            populations.append(Population(**common, model=Model.LIF, theta=rng.integers(12, 60, size), bias=rng.integers(-4, 9, size),
                                           reset=Reset.SUBTRACT, readout=readout if last else Readout.NONE))
     names = [p.name for p in populations]
-    projections = [Projection(source=a, target=b, weights=rng.integers(-8, 32, (t, s)), weight_bits=6)
+    projections = [Projection(source=a, target=b, weights=rng.integers(-22, 28 if s < 20 else 21, (t, s)), weight_bits=6)
                    for a, b, s, t in zip(names, names[1:], sizes, sizes[1:])]
     return Network(name=name, populations=tuple(populations), projections=tuple(projections))
 
