@@ -58,7 +58,8 @@ def random_network(rng: np.random.Generator, reset: Reset, rounding: Rounding) -
             continue
         readout = (Readout.COUNT, Readout.FIRST, Readout.NONE)[rng.integers(3)] if last else Readout.NONE
         populations.append(Population(**common, model=Model.LIF if decay.factor is not None else Model.IF, decay=decay, reset=reset,
-                                      theta=rng.integers(1, min(top, 120) + 1, size), readout=readout, output=last or (k == 0 and rng.random() < 0.3)))
+                                      theta=rng.integers(1, min(top, 120) + 1, size), readout=readout,
+                                      output=last or (k == 0 and rng.random() < 0.3)))
     own = populations[n_inputs:]
     links = [(populations[rng.integers(n_inputs)], own[0], 0)]
     links += [(a, b, 0) for a, b in zip(own, own[1:])]
@@ -99,18 +100,19 @@ def layered(name: str, sizes: tuple[int, ...], seed: int, *, payload: int = 1, r
 
 
 def looped() -> Network:
-    """Two inputs, a loop of two populations, of which one is counted, and a population whose largest membranes are read: every setting says something."""
+    """Two inputs, a loop of two populations, of which one is counted, and a population whose largest membranes are read: each setting matters."""
     rng = np.random.default_rng(4)
     common = {"model": Model.LIF, "decay": Decay(factor=200, fraction_bits=8), "v_bits": 12, "guard_bits": 1, "reset": Reset.SUBTRACT}
     populations = (
         Population(name="x", size=6, model=Model.INPUT), Population(name="y", size=3, model=Model.INPUT, payload_min=-2, payload_max=3),
         Population(name="p0", size=9, **common, theta=rng.integers(15, 60, 9), readout=Readout.COUNT),
         Population(name="p1", size=7, **common, theta=rng.integers(15, 40, 7)),
-        Population(name="p2", size=4, model=Model.LI, decay=Decay(factor=15, fraction_bits=4), v_bits=11, bias=-60, guard_bits=2, readout=Readout.MAX))
+        Population(name="p2", size=4, model=Model.LI, decay=Decay(factor=15, fraction_bits=4), v_bits=11, bias=-60, guard_bits=2,
+                   readout=Readout.MAX))
     links = (("x", "p0", 0), ("y", "p0", 0), ("p0", "p1", 0), ("p1", "p0", 1), ("p1", "p2", 0))
     sizes = {p.name: p.size for p in populations}
     return Network(name="looped", populations=populations, projections=tuple(
-        Projection(source=s, target=t, delay=d, weights=rng.integers(-9 if t != "p2" else -16, 30 if t != "p2" else 2, (sizes[t], sizes[s])), weight_bits=6,
+        Projection(source=s, target=t, delay=d, weights=rng.integers(*((-9, 30) if t != "p2" else (-16, 2)), (sizes[t], sizes[s])), weight_bits=6,
                    shift=int(s == "y")) for s, t, d in links))
 
 

@@ -31,7 +31,7 @@ FAST = {"derandomize": True, "deadline": None, "database": None, "suppress_healt
 
 def chains():
     """Three networks of different depth, width, payloads and readouts, and an overlay for all."""
-    nets = [layered("deep", (6, 9, 5, 4), 1), layered("wide", (7, 10, 3), 2, payload=5, readout=Readout.SUM), layered("flat", (4, 3), 3)]
+    nets = [layered("deep", (6, 9, 5, 4), 1), layered("wide", (7, 10, 3), 2, payload=5, readout=Readout.SUM), layered("flat", (4, 3), 4)]
     return capacity_of(nets[0], also=nets[1:], lanes=4, widen={"inputs": [7, 3]}), nets  # so that the numbers of keys are others, too
 
 
@@ -72,12 +72,13 @@ def test_a_network_comes_back_as_it_was_after_others():
 
 # Each breaks one register's effect: (module of the user, class, text, what it becomes, name that others know it by).
 MUTANTS = {
-    "the barrier drains to the last level there could be": (core, "Sequencer", sequencer, "Sequencer", "self.active[:-1] & self.drain", "self.active[:-1]"),
+    "the barrier drains to the last level there could be": (core, "Sequencer", sequencer, "Sequencer", "self.active[:-1] & self.drain",
+                                                            "self.active[:-1]"),
     "all rows are walked": (tile, "Walker", walker, "Walker", "self.rows if tile.loadable", "tile.rows(0) - 1 if tile.loadable"),
     "rows are as far apart as the axons there could be": (tile, "Walker", walker, "Walker", "self.axons if tile.loadable",
                                                           "tile.groups[0].axons if tile.loadable"),
-    "lanes without a neuron fire": (tile, "NeuronUpdate", update, "NeuronUpdate", "if tile.loadable:\n            with m.If(local >= self.settings.full)",
-                                    "if tile.loadable:\n            with m.If(local > self.settings.full)"),
+    "lanes without a neuron fire": (tile, "NeuronUpdate", update, "NeuronUpdate", "with m.If(local >= self.settings.full)",
+                                    "with m.If(local > self.settings.full)"),
     "the encoder sends its own number": (tile, "Encoder", encoder, "Encoder", "self.key if tile.loadable", "keys[0] if tile.loadable"),
 }
 

@@ -98,8 +98,8 @@ def test_deploy_run_and_cosim_by_the_command_line(overlay, capsys, tmp_path):
     found = json.loads(capsys.readouterr().out)
     assert found["answers"] == [str(a) for a in golden.run(net, clips.dense()).answers] and found["errors"] == 0
     # The same Verilog, states and cycles and all, with this network loaded over its configuration port.
-    assert main(["cosim", str(folder / "chip"), "--network", str(folder / "reader.npz"), "--input", str(tmp_path / "clips.npz"), "--engine", "compiled",
-                 "--json"]) == 0
+    assert main(["cosim", str(folder / "chip"), "--network", str(folder / "reader.npz"), "--input", str(tmp_path / "clips.npz"),
+                 "--engine", "compiled", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["states_compared"] >= 2 * 8 * 21 and found["cycles_predicted"] == found["cycles_measured"] and not found["states_wrong"]
     assert main(["deploy", str(folder / "chip"), str(folder / "chain.npz"), *sim]) == 0

@@ -26,7 +26,8 @@ def chain(*sizes: int, v_bits: int = 12, readout: Readout = Readout.COUNT, **fie
     rng = np.random.default_rng(sum(sizes))
     fields = {"model": Model.LIF, "decay": DECAY, "reset": Reset.SUBTRACT, "theta": 50, "v_bits": v_bits, **fields}
     populations = [Population(name="x", size=sizes[0], model=Model.INPUT)]
-    populations += [Population(name=f"p{k}", size=n, readout=readout if k == len(sizes) - 2 else Readout.NONE, **fields) for k, n in enumerate(sizes[1:])]
+    populations += [Population(name=f"p{k}", size=n, readout=readout if k == len(sizes) - 2 else Readout.NONE, **fields)
+                    for k, n in enumerate(sizes[1:])]
     names = [p.name for p in populations]
     return Network(name="chain", populations=tuple(populations), projections=tuple(
         Projection(source=a, target=b, weights=rng.integers(-8, 8, (t, s)), weight_bits=4) for a, b, s, t in zip(names, names[1:], sizes, sizes[1:])))
@@ -145,7 +146,8 @@ def test_wishes_are_heeded_or_refused():
 def test_factors_of_fewer_bits_round_the_same_when_shifted_up(rounding):
     v = np.arange(-3000, 3000)
     for decay in (Decay(factor=3, fraction_bits=2), DECAY, Decay(factor=4095, fraction_bits=12), Decay(factor=0, fraction_bits=5), Decay()):
-        p = Population(name="p", size=2, model=Model.LIF if decay.factor is not None else Model.IF, decay=decay, rounding=rounding, theta=5, output=True)
+        model = Model.LIF if decay.factor is not None else Model.IF
+        p = Population(name="p", size=2, model=model, decay=decay, rounding=rounding, theta=5, output=True)
         assert (round_shift(v * int(decay_factors(p)[0]), 12, rounding) == decay.apply(v, rounding)).all()
 
 
