@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from ..spec.arithmetic import Rounding
 from ..spec.capacity import Capacity, InputCapacity, TileCapacity
@@ -79,7 +80,7 @@ def _merged(tiles: list[TileCapacity], more: Sequence[TileCapacity]) -> list[Til
 
 def _asked(tile: TileCapacity, number: int, wanted: Mapping[str, Sequence[int]]) -> TileCapacity:
     """A tile with at least what was asked for."""
-    found = {}
+    found: dict[str, Any] = {}
     for name in PER_TILE:
         if name in wanted:
             value = wanted[name][number if len(wanted[name]) > 1 else 0]

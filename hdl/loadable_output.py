@@ -32,7 +32,7 @@ class LoadableOutput(wiring.Component):
     """
 
     def __init__(self, chip: ChipSpec):
-        self._chip = chip
+        self._chip, self._values = chip, bool(chip.capacity and any(t.values for t in chip.capacity.tiles))
         super().__init__({
             "flits": In(stream.Signature(flit_layout(chip.flit))), "spikes": Out(stream.Signature(spike_port_layout(chip))),
             "readouts": Out(stream.Signature(readout_port_layout(chip))), "clear": In(1), "finish": In(1), "active": In(chip.levels),
@@ -92,7 +92,7 @@ class LoadableOutput(wiring.Component):
                 m.d.comb += new.eq(Mux(old == 0xFFFF, old, old + 1))
             with m.Case(_FIRST):
                 m.d.comb += [new.eq(when), keeps.eq(old != _NEVER)]
-            if any(t.values for t in chip.capacity.tiles):
+            if self._values:
                 with m.Case(_LAST):
                     m.d.comb += new.eq(payload)
                 with m.Case(_MAX):

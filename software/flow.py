@@ -18,7 +18,7 @@ from ..gen.check import check_chip
 from ..gen.emit import emit, manifest
 from ..gen.pack import pack
 from ..gen.plan import plan
-from ..gen.storage import choose_storage
+from ..gen.storage import StorageChoice, choose_storage
 from ..sim.scenario import build_scenario
 from ..sim.stimulus import random_clips
 from ..sim.testbench import write_testbench
@@ -86,7 +86,8 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     if overlay:
         held = plan_overlay(network, lanes=lanes, tiles=tiles, readable=timing is not None, also=also, capacity=capacity or {}, refused={
             "--wrapper": wrapper is not None, "--export-state": export, "--counters": counters, "--fabric mesh": fabric == "mesh"})
-        hardware, chip, network, image, choices = held.hardware, held.loaded.chip, held.loaded.network, held.image, ()
+        hardware, chip, network, image = held.hardware, held.loaded.chip, held.loaded.network, held.image
+        choices: tuple[StorageChoice, ...] = ()
         places: tuple[int, ...] | None = held.loaded.places
         options["capacity"] = hardware.capacity.to_json() if hardware.capacity else None
     else:

@@ -84,7 +84,7 @@ def _loaded(network: Network, identity: Identity) -> Program:
         loaded = fit(overlay, network)
         image = overlay_image(overlay, loaded)
     except SpikeLoomError as error:
-        raise CapacityError(f"Network {network.name!r} does not fit the device {identity.name!r}: {error}") from None
+        raise CapacityError(f"Device {identity.name!r}: {error}") from None
     held = [MemoryWords(tile=0, memory=MEMORIES.index("settings"), width=WORD, words=image.settings)]
     for part, number in zip(loaded.chip.tiles, loaded.places, strict=True):
         tile = overlay.tiles[number]
