@@ -75,6 +75,8 @@ def _unsupported(network: Network, p: Population) -> str | None:
     """Why no overlay can hold a population, or None."""
     if p.model not in _PLAIN:
         return f"its model is {p.model.name}, and an overlay has IF, LIF and LI"
+    if p.held:
+        return "its current is held, and an overlay's neurons keep none"
     if p.decay.kind == "shift":
         return "its decay is made of shifts, and an overlay has multipliers: quantize with --decay multiply"
     if p.spikes and (p.max_spikes > 1 or p.refractory or p.inhibition):

@@ -41,7 +41,7 @@ def run(network: Network, target: str, clips: Clips, *, baud: int | None = None,
     with Device.open(target, baud=baud, record=record) as device:
         device.load(network)
         before, begin, results = device.status(), device.seconds(), []
-        for result in device.run(clips, spikes=not any(o.values for o in device.outputs)):
+        for result in device.run(clips, spikes=not any(o.values for o in device.identity.outputs)):
             results.append(result)
             if progress is not None:
                 progress(len(results), clips.n_clips)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -52,7 +52,8 @@ class Device:
     ...     results = list(device.run(clips))
 
     Opening it restarts it: queues are emptied and states cleared; its memories keep what they hold. All methods raise DeviceError if the device does
-    not answer, or answers what it should not. ``inputs`` and ``outputs`` are those of the network that was loaded, before that of the image.
+    not answer, or answers what it should not. Inputs and outputs of
+    ``identity`` are those of the network that was loaded, before that of the image.
     """
 
     def __init__(self, transport: Transport, *, attempts: int = 8) -> None:
@@ -60,7 +61,6 @@ class Device:
         self._session = Session(transport, attempts=attempts)
         self._room, self._flags, self._came = 0, Flag(0), list[Record]()
         self.identity = Identity.decode(self._session.request(Command.IDENTIFY).body)
-        self.inputs, self.outputs = self.identity.inputs, self.identity.outputs  # of an overlay, of the network that was loaded
         self.restart()
 
     @classmethod
@@ -165,7 +165,7 @@ class Device:
             if wrong:
                 raise MismatchError(f"{self._transport.name}: {MEMORIES[wrong[0].memory]} of tile {wrong[0].tile} does not hold what was written; "
                                     "the board may be clocked too fast, or a memory be broken")
-        self.inputs, self.outputs = program.inputs, program.outputs
+        self.identity = replace(self.identity, inputs=program.inputs, outputs=program.outputs)  # of an overlay they change with its network
         return len(stale)
 
     def differing(self, program: Program) -> list[MemoryWords]:
@@ -213,24 +213,34 @@ class Device:
 
         Raises DeviceError if the clips' channels are not the device's inputs.
         """
-        channels = sum(i.size for i in self.inputs)
-        if clips.n_channels != channels:
-            raise DeviceError(f"{self._transport.name}: the clips have {clips.n_channels} channels, and the device's inputs {channels}")
-        bases = np.cumsum([0, *(i.size for i in self.inputs)])
+        self._suits(clips.n_channels)
         bounds = np.searchsorted(clips.clip, np.arange(clips.n_clips + 1))
         for n in range(clips.n_clips):
             part = slice(int(bounds[n]), int(bounds[n + 1]))
-            channel = clips.channel[part]
-            population = np.searchsorted(bases, channel, side="right") - 1
-            given = ops.events(population, channel - bases[population], clips.payload[part])
-            edges = np.searchsorted(clips.step[part], np.arange(clips.n_steps + 1))
-            played = [ops.control(Op.RESET), ops.report(spikes)]
-            for t in range(clips.n_steps):
-                played += [*given[edges[t]:edges[t + 1]], ops.step()]
-            yield self._result(self.execute([*played, ops.control(Op.READ)]))
+            given = ops.events(*self.identity.located(clips.channel[part]), clips.payload[part])
+            played = ops.timesteps(given, clips.step[part], clips.n_steps)
+            yield self._result(self.execute([ops.control(Op.RESET), ops.report(spikes), *played, ops.control(Op.READ)]))
+
+    def reset(self) -> None:
+        """Clear states, readouts and timesteps of the chip."""
+        self.execute([ops.control(Op.RESET)])
+
+    def play(self, payloads: np.ndarray, *, spikes: bool = False) -> ClipResult:
+        """Play further timesteps, ``[T, C]`` integers, 0 where there is no event, on the states that the chip has; readouts are since its RESET.
+
+        Raises DeviceError if the channels are not the device's inputs.
+        """
+        self._suits(payloads.shape[1])
+        step, channel = np.nonzero(payloads)
+        played = ops.timesteps(ops.events(*self.identity.located(channel), payloads[step, channel]), step, len(payloads))
+        return self._result(self.execute([ops.report(spikes), *played, ops.control(Op.READ)]))
+
+    def _suits(self, channels: int) -> None:
+        if channels != self.identity.channels:
+            raise DeviceError(f"{self._transport.name}: the clips have {channels} channels, and the device's inputs {self.identity.channels}")
 
     def _result(self, records: list[Record]) -> ClipResult:
-        outputs = self.outputs
+        outputs = self.identity.outputs
         readouts = {o.population: np.zeros(o.values, dtype=np.int64) for o in outputs if o.values}
         answers, seen, fired = [], 0, []
         for tag, population, place, value in records:

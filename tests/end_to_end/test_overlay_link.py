@@ -66,7 +66,7 @@ def test_networks_of_other_shapes_are_swapped_over_the_link(overlay):
             assert written and device.load(net) == 0  # what is there already is left alone
             assert_golden(device, net, clips_of(net))
         assert not any(device.status().values()) and device.link.repeated == 0
-        assert device.identity.capacity is not None and [i.size for i in device.inputs] == [12]
+        assert device.identity.capacity is not None and [i.size for i in device.identity.inputs] == [12]
 
 
 def test_what_was_loaded_outlives_a_restart(overlay):
