@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -31,7 +31,9 @@ def map_skip(source: Population, target: Population, shape: Sequence[int], *, we
 
     Raises NetworkError where the maps do not fit the populations.
     """
-    conv = Conv(shape=tuple(shape), out_channels=shape[0] if shape else 0, kernel=(1, 1), stride=tuple(stride), groups=shape[0] if shape else 0)
+    channels = shape[0] if shape else 0
+    conv = Conv(shape=cast("tuple[int, int, int]", tuple(shape)), out_channels=channels, kernel=(1, 1), stride=cast("tuple[int, int]", tuple(stride)),
+                groups=channels)
     given = np.asarray(weight)
     if given.shape not in ((), (shape[0],)) or given.dtype.kind not in "iu" or given.min() < -128 or given.max() > 127:
         raise NetworkError(f"Projection {source.name} -> {target.name}: weight must be an integer of -128 to 127, or one per channel ({shape[0]}), "
@@ -59,7 +61,8 @@ def projected_skip(source: Population, target: Population, shape: Sequence[int],
     if given.ndim != 2:
         raise NetworkError(f"Projection {source.name} -> {target.name}: a 1x1 projection needs weights [target channels, source channels], not of "
                            f"shape {list(given.shape)}")
-    conv = Conv(shape=tuple(shape), out_channels=given.shape[0], kernel=(1, 1), stride=tuple(stride))
+    conv = Conv(shape=cast("tuple[int, int, int]", tuple(shape)), out_channels=given.shape[0], kernel=(1, 1),
+                stride=cast("tuple[int, int]", tuple(stride)))
     return _fitting(source, target, Projection(source=source.name, target=target.name, weights=given[:, :, None, None], kind=Kind.CONV, conv=conv,
                                                **fields))
 

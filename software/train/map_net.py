@@ -14,14 +14,14 @@ import torch
 
 from ...gen.float_network import FloatNetwork, FloatPopulation, FloatProjection
 from ...spec.errors import NetworkError
-from ...spec.network import Model, Readout, Reset
+from ...spec.network import Model, Projection, Readout, Reset
 from ..convert.activations import check_feed_forward
 from .layers import read
 from .loop import run_loop
 from .membranes import dynamics_of
 from .surrogate import Surrogate
 
-__all__ = ["MapNet", "applied"]
+__all__ = ["MapNet", "applied", "per_channel"]
 
 LEAST_THRESHOLD = 0.01  # of the one it began with
 
@@ -60,7 +60,7 @@ class MapNet(torch.nn.Module):
         self.biases, self.betas, self.scales = torch.nn.ParameterDict(), torch.nn.ParameterDict(), torch.nn.ParameterDict()
         for p in self._order:
             self._check(p)
-            self.biases[p.name] = torch.nn.Parameter(torch.tensor(self._per_channel(p, np.asarray(p.bias))))
+            self.biases[p.name] = torch.nn.Parameter(torch.tensor(per_channel(net, p.name, np.asarray(p.bias))))
             self.betas[p.name] = torch.nn.Parameter(torch.tensor(np.atleast_1d(np.float32(p.beta))), requires_grad=leaks and p.spikes)
             if p.spikes:  # thresholds are trained as a share of what they were, so that one learning rate suits all layers
                 self.scales[p.name] = torch.nn.Parameter(torch.ones(1), requires_grad=thresholds)
@@ -74,12 +74,6 @@ class MapNet(torch.nn.Module):
             raise NetworkError(f"Population {p.name!r}: its neurons have decays of their own; a trained leak is one of the layer: give it one")
         if not p.spikes and np.any(p.of_each("v_init")):
             raise NetworkError(f"Population {p.name!r}: training knows leaky integrators that start at 0")
-
-    def _per_channel(self, p: FloatPopulation, values: np.ndarray) -> np.ndarray:
-        """Values of the channels of a map, or of all neurons where they differ within a channel."""
-        shape = self.net.map_of(p.name)
-        each = values.reshape(-1, 1) if shape is None else values.reshape(shape[0], -1)
-        return each[:, 0].copy() if (each == each[:, :1]).all() else values.copy()
 
     def bias_of(self, p: FloatPopulation) -> torch.Tensor:
         """``[size]``."""
@@ -139,14 +133,21 @@ class MapNet(torch.nn.Module):
         return replace(self.net, populations=tuple(populations), projections=tuple(projections))
 
 
-def applied(q: FloatProjection, weights: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+def per_channel(net: FloatNetwork, name: str, values: np.ndarray) -> np.ndarray:
+    """Values ``[size]`` of a population as one per channel of its map; as they are where they differ within a channel, or it has no map."""
+    shape = net.map_of(name)
+    each = values.reshape(-1, 1) if shape is None else values.reshape(shape[0], -1)
+    return each[:, 0].copy() if (each == each[:, :1]).all() else values.copy()
+
+
+def applied(q: FloatProjection | Projection, weights: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     """What events ``x [T, B, source size]`` add to the sums of the target, ``[T, B, target size]``, through weights of projection ``q``."""
     conv = q.conv
     if conv is None:
         return torch.nn.functional.linear(x, weights)
     maps = x.reshape(-1, *conv.shape)
     if conv.pool != (1, 1):
-        maps = torch.nn.functional.avg_pool2d(maps, conv.pool) * (conv.pool[0] * conv.pool[1])
+        maps = torch.nn.functional.avg_pool2d(maps, conv.pool, divisor_override=1)  # a sum
     top, bottom, left, right = conv.padding
     maps = torch.nn.functional.pad(maps, (left, right, top, bottom))
     return torch.nn.functional.conv2d(maps, weights, stride=conv.stride, dilation=conv.dilation, groups=conv.groups).reshape(*x.shape[:2], -1)

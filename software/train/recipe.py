@@ -38,6 +38,7 @@ class NetConfig:
     dropout: float
     surrogate: Surrogate
     layer: dict = field(default_factory=dict)
+    input_delays: list[int] = field(default_factory=lambda: [0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +70,8 @@ class Recipe:
     """One network: data, front end, float training, teachers, quantization, fine tuning of the integers.
 
     ``start``: a bundled network of the same layers to start from. ``errors``: a fault (:meth:`spikeloom.sim.faults.Fault.parse`) of the weights in
-    the fine tuning, drawn anew for every batch.
+    the fine tuning, drawn anew for every batch. ``variations``: how many of each clip are made, with the teachers' answers, to draw from; 0
+    makes them anew for every batch.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Recipe:
     fine_tuning: FitConfig
     start: str = ""
     errors: str = ""
+    variations: int = 0
 
 
 _SECTIONS: dict[str, Any] = {"data": DataConfig, "network": NetConfig, "training": FitConfig, "teachers": AnnConfig, "augment": Augment,
