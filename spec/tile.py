@@ -138,6 +138,8 @@ class TileSpec:
         lists. Windows of different lists read the same words where their matrix, their channels and the list's codebook are the same.
     keeps_v : the state memory also holds v and i of the last timestep, and can be read.
     readable : every memory that can be written can be read.
+    loadable : of an overlay: what ``groups`` and ``entries`` say is the most that a loaded network may have; its own shape is in registers.
+    weight_words : of an overlay: words of the weight memory; None where the groups say it.
     """
 
     lanes: int
@@ -157,6 +159,8 @@ class TileSpec:
     shared: tuple[int, ...] = ()
     keeps_v: bool = False
     readable: bool = False
+    loadable: bool = False
+    weight_words: int | None = None
 
     def __post_init__(self) -> None:
         if self.lanes < 1 or self.update_lanes < 1 or self.update_lanes & (self.update_lanes - 1) or self.lanes % self.update_lanes:
@@ -320,7 +324,7 @@ class TileSpec:
     @property
     def weight_depth(self) -> int:
         """Words of the weight memory, each ``lanes * weight_bits`` wide."""
-        return self._weights[2]
+        return self._weights[2] if self.weight_words is None else self.weight_words
 
     @property
     def n_updates(self) -> int:
