@@ -24,7 +24,8 @@ def test_build_hands_on_its_options_and_writes_the_folder(replace, tmp_path, cap
     assert main(["build", "net.npz", "--board", "ulx3s_85f", "--lanes", "16", "--tiles", "2", "--fabric", "star", "--storage", "dense", "--bitstream",
                  "--wrapper", "axi", "--export-state", "--counters", "--link", "115200", "--clock", "12000000", "-o", str(out), "--json"]) == 0
     assert recorder.options == {"board": "ulx3s_85f", "lanes": 16, "tiles": 2, "fabric": "star", "storage": "dense", "bitstream": True,
-                                "wrapper": "axi", "export": True, "counters": True, "link": 115200, "clock_hz": 12_000_000}
+                                "wrapper": "axi", "export": True, "counters": True, "link": 115200, "clock_hz": 12_000_000,
+                                "overlay": False, "capacity": {}, "also": []}
     assert json.loads(capsys.readouterr().out) == {"tiles": 2, "lanes": 16, "weight_bits_total": 4096, "luts": None, "ffs": None,
                                                    "brams": None, "dsps": None, "fmax_mhz": None}
     assert (out / "manifest.json").is_file()

@@ -21,7 +21,7 @@ def test_cosim_prints_exactly_the_json_of_the_issue(replace, capsys) -> None:
         "clips": 2, "accuracy": 0.5, "spikes_compared": 40, "spikes_wrong": 0, "states_compared": 1000, "states_wrong": 0,
         "cycles_predicted": 500, "cycles_measured": 500, "sops": 8000, "lanes": 16, "words": [], "confidences": []}
     assert cosim.args == (Path("out"), Path("clips.npz"))
-    assert cosim.options == {"limit": 2, "engine": "compiled"}
+    assert cosim.options == {"limit": 2, "engine": "compiled", "network": None}
 
 
 @pytest.mark.parametrize("change", [{"spikes_wrong": 1}, {"states_wrong": 1}, {"cycles_measured": 501},
