@@ -15,7 +15,6 @@ from .. import api
 from ..atomic import replace_directory
 from ..clips import read_clips
 from ..counts import counted
-from ..overlay_project import wishes
 from ..progress import Progress
 from ..report import json_line, table
 from .arguments import add_json, add_limit, positive, positive_number
@@ -76,6 +75,8 @@ def run(args: argparse.Namespace) -> int:
         network = counted(network, args.counts.split(","))
     if (args.capacity or args.also) and not args.overlay:
         raise SpikeLoomError("--capacity and --also say how much an overlay has room for: ask for one with --overlay, or leave them out.")
+    from ..overlay_project import wishes  # here: it needs the hardware library, which --help does not
+
     capacity, also = wishes(args.capacity), [api.load(path) for path in args.also]
     fitted: dict[str, Any] = {}
     if args.fit or args.min_area:

@@ -15,7 +15,7 @@ from spikeloom.spec.network import Network
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = sorted(path.stem for path in (ROOT / "models").glob("kws-*.npz") if path.stem != "kws-small")
-SET = {"kws-spikgru": "asc", "kws-lif": "asc", "kws-spikgru-12": "gsc", "kws-lif-4bit": "gsc"}
+SET = {"kws-spikgru": "asc", "kws-spikgru-graded": "asc", "kws-lif": "asc", "kws-spikgru-12": "gsc", "kws-lif-4bit": "gsc"}
 
 
 @pytest.fixture(scope="module", params=NAMES)
