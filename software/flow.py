@@ -16,6 +16,8 @@ from ..gen.axi_files import write_axi
 from ..gen.budget import check_fits
 from ..gen.check import check_chip
 from ..gen.emit import emit, manifest
+from ..gen.emit_device import device_name, device_verilog, linked_chip, queue_sizes
+from ..gen.identity import architecture_digest, identity
 from ..gen.pack import pack
 from ..gen.plan import plan
 from ..gen.storage import choose_storage
@@ -27,6 +29,7 @@ from ..spec.clips import Clips
 from ..spec.errors import CapacityError, FileFormatError, MismatchError, ToolError
 from ..spec.image import MemoryImage
 from ..spec.network import Network, Readout
+from ..spec.tile import MEMORIES
 from .bitstream import link_top, self_test_top
 from .build_report import build_report
 from .chip_picture import chip_picture
@@ -60,6 +63,11 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
         raise ToolError(f"Bitstream for {target.name}: there is no flow to a bitstream for this board; leave --bitstream out, or name another board")
     if bitstream and link is not None and target.uart is None:
         raise ToolError(f"Bitstream for {target.name}: this board has no serial port for a host link; leave --link out for the self-test")
+    if bitstream and link is None and target.memories == "spram":
+        raise ToolError(f"Bitstream for {target.name}: its weights are in single-port RAM, empty at power-up: no self-test is possible; "
+                        "add --link BAUD, and load them with spikeloom deploy")
+    if target.memories != "distributed" and storage == "auto":
+        storage = "dense"  # sparse projections need memories that are read at once
     if wrapper not in WRAPPERS:
         raise ToolError(f"No wrapper {wrapper!r}; there is {', '.join(w for w in WRAPPERS if w)}")
     clock_hz = clock_hz or round((target.clock_mhz or _GENERIC_MHZ) * 1e6)
@@ -69,20 +77,21 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     total = 6 if bitstream else 4
     step = _steps(progress, total)
     options: dict[str, Any] = {"lanes": lanes, "tiles": tiles, "fabric": fabric, "export": export, "counters": counters,
-                               "readable": timing is not None}
+                               "readable": timing is not None, "memories": target.memories}
     # From here on the network is the one that is stored so: that is what the project holds, and is compared with.
     network, choices = choose_storage(network, lanes=lanes, tiles=tiles, storage=storage)
     chip = plan(network, **options, writable=True)
     image = pack(chip, network)
     check_chip(chip, image, network)
+    identified = None if timing is None else _identity(chip, timing, {**options, "storage": storage})
     if target.budget:
-        check_fits(chip, target.budget, target.name)
+        check_fits(chip, target.budget, target.name, link=None if identified is None else len(identified))
     step()
     described = emit(folder, chip, network, image)
     described.update({"plan": options, "plan_digest": plan_digest(chip), "board": target.name})
     device = None
-    if timing is not None:
-        device, described["link"] = _emit_device(folder, chip, image, timing, {**options, "storage": storage})
+    if timing is not None and identified is not None:
+        device, described["link"] = _emit_device(folder, chip, image, timing, identified)
         described["sha256"]["device.v"] = hashlib.sha256((folder / "device.v").read_bytes()).hexdigest()
     (folder / "manifest.json").write_text(json.dumps(described, indent=1) + "\n")
     if wrapper == "axi":
@@ -123,16 +132,22 @@ def _link_timing(board: Board, baud: int | None, clock_hz: int) -> LinkTiming | 
         raise CapacityError(f"Host link of {board.name}: {error}") from None
 
 
-def _emit_device(folder: Path, chip: ChipSpec, image: MemoryImage, timing: LinkTiming, options: dict) -> tuple[LinkedChip, dict]:
-    """Writes device.v; returns the design, and what the manifest says of it."""
-    from ..gen.emit_device import DEPTH, PLACES, device_name, device_verilog, linked_chip
-    from ..gen.identity import architecture_digest, identity
+def _link_numbers(chip: ChipSpec, timing: LinkTiming) -> dict[str, int]:
+    depth, places = queue_sizes(chip)
+    return {"clock_hz": timing.clock_hz, "baud": timing.baud, "depth": depth, "places": places}
 
-    numbers = {"clock_hz": timing.clock_hz, "baud": timing.baud, "depth": DEPTH, "places": PLACES}
-    described = identity(chip, options, numbers)
-    (folder / "device.v").write_text(device_verilog(chip, image, timing, described))
-    return linked_chip(chip, image, timing, described), {"top": "device.v", "name": device_name(chip), "clocks_per_bit": timing.clocks_per_bit,
-                                                         "architecture": architecture_digest(chip), **numbers}
+
+def _identity(chip: ChipSpec, timing: LinkTiming, options: dict) -> bytes:
+    """What the device says of itself."""
+    return identity(chip, options, _link_numbers(chip, timing))
+
+
+def _emit_device(folder: Path, chip: ChipSpec, image: MemoryImage, timing: LinkTiming, identified: bytes) -> tuple[LinkedChip, dict]:
+    """Writes device.v; returns the design, and what the manifest says of it."""
+    (folder / "device.v").write_text(device_verilog(chip, image, timing, identified))
+    return linked_chip(chip, image, timing, identified), {
+        "top": "device.v", "name": device_name(chip), "clocks_per_bit": timing.clocks_per_bit, "architecture": architecture_digest(chip),
+        **_link_numbers(chip, timing)}
 
 
 def _steps(progress: OnProgress | None, total: int) -> Callable[[], bool]:
@@ -162,12 +177,14 @@ def read_project(folder: Path) -> tuple[ChipSpec, Network, dict]:
         raise FileFormatError(f"{folder} is not a generated project: it has no manifest.json; make one with spikeloom build")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        options = {name: found["plan"][name] for name in ("lanes", "tiles", "fabric", "export", "counters", "readable")}
+        options = {name: found["plan"][name] for name in ("lanes", "tiles", "fabric", "export", "counters", "readable", "memories")}
         sums, name, expected = dict(found["sha256"]), str(found["name"]), found["plan_digest"]
         if not all(options[k] is None or (type(options[k]) is int and options[k] > 0) for k in ("lanes", "tiles")):
             raise ValueError("lanes and tiles must be positive integers or null")
         if options["fabric"] not in ("auto", "star", "mesh"):
             raise ValueError("fabric must be auto, star or mesh")
+        if options["memories"] not in MEMORIES:
+            raise ValueError(f"memories must be one of {', '.join(MEMORIES)}")
         if not all(type(options[k]) is bool for k in ("export", "counters", "readable")):
             raise ValueError("export, counters and readable must be true or false")
     except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
