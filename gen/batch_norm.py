@@ -11,7 +11,8 @@ __all__ = ["fold_batch_norm"]
 
 def fold_batch_norm(weights: np.ndarray, bias: np.ndarray | float, gamma: np.ndarray | float, beta: np.ndarray | float, mean: np.ndarray | float,
                     var: np.ndarray | float, eps: float = 1e-5) -> tuple[np.ndarray, np.ndarray]:
-    """Weights ``[size, source size]`` and bias ``[size]`` (float64) whose sum is that of ``gamma * (W x + b - mean) / sqrt(var + eps) + beta``.
+    """Weights ``[size, source size]`` (of a convolution ``[out channels, ...]``) and bias ``[size]`` (float64)
+    whose sum is that of ``gamma * (W x + b - mean) / sqrt(var + eps) + beta``.
 
     Of a trained network, mean and var are those of the training (running_mean, running_var). The normalisation has to stand between the synaptic
     sum and the
@@ -27,16 +28,18 @@ def fold_batch_norm(weights: np.ndarray, bias: np.ndarray | float, gamma: np.nda
     Raises NetworkError for shapes that do not fit and for a variance that is negative or, with eps, 0.
     """
     weights = np.asarray(weights, np.float64)
-    if weights.ndim != 2:
-        raise NetworkError(f"Batch normalisation: weights must be a matrix [target, source], not of shape {list(weights.shape)}")
+    if weights.ndim < 2:
+        raise NetworkError(f"Batch normalisation: weights must be a matrix [target, source] or the kernel of a convolution, not of shape "
+                           f"{list(weights.shape)}")
     size = len(weights)
     values = {}
     for name, value in (("bias", bias), ("gamma", gamma), ("beta", beta), ("mean", mean), ("var", var)):
         array = np.asarray(value, np.float64)
         if array.shape not in ((), (size,)):
-            raise NetworkError(f"Batch normalisation: {name} must have one entry per neuron ({size}), not shape {list(array.shape)}")
+            raise NetworkError(f"Batch normalisation: {name} must have one entry per neuron ({size}; of a convolution per output channel), not shape "
+                               f"{list(array.shape)}")
         values[name] = np.broadcast_to(array, (size,))
     if not (values["var"] >= 0).all() or not (values["var"] + eps > 0).all():
         raise NetworkError(f"Batch normalisation: variances must be at least 0, and above 0 with eps; the smallest is {values['var'].min()}")
     factor = values["gamma"] / np.sqrt(values["var"] + eps)
-    return weights * factor[:, None], (values["bias"] - values["mean"]) * factor + values["beta"]
+    return weights * factor.reshape(-1, *(1,) * (weights.ndim - 1)), (values["bias"] - values["mean"]) * factor + values["beta"]

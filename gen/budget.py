@@ -19,7 +19,7 @@ from ..spec.image import table_layout
 from ..spec.network import Readout
 from .emit_device import queue_sizes
 
-__all__ = ["check_fits", "estimate"]
+__all__ = ["check_fits", "estimate", "narrower"]
 
 DISTRIBUTED_WIDTH, DISTRIBUTED_DEPTH, DISTRIBUTED_LUTS = 4, 16, 4  # of a distributed RAM cell
 QUEUE_DISTRIBUTED = 128  # entries up to which an event queue is distributed RAM
@@ -171,7 +171,7 @@ def estimate(chip: ChipSpec, block_bits: int = 18432, *, link: int | None = None
     return {name: math.ceil(value) for name, value in total.items() if name != "sprams" or chip.memories == "spram"}
 
 
-def _narrower(chip: ChipSpec, lanes: int | None = None, weight_bits: int | None = None) -> ChipSpec:
+def narrower(chip: ChipSpec, lanes: int | None = None, weight_bits: int | None = None) -> ChipSpec:
     """The chip with at most so many lanes (a power of two) per tile, or bits per weight."""
     tiles = []
     for tile in chip.tiles:
@@ -208,8 +208,8 @@ def check_fits(chip: ChipSpec, budget: Mapping[str, int], board: str, *, link: i
         return
     most_lanes, most_bits = max(t.lanes for t in chip.tiles), max(t.weight_bits for t in chip.tiles)
     fewer = [1 << k for k in reversed(range(most_lanes.bit_length())) if 1 << k < most_lanes]
-    lanes = next((p for p in fewer if not _over(_narrower(chip, p), budget, link)), None)
-    bits = next((b for b in range(most_bits - 1, 1, -1) if not _over(_narrower(chip, weight_bits=b), budget, link)), None)
+    lanes = next((p for p in fewer if not _over(narrower(chip, p), budget, link)), None)
+    bits = next((b for b in range(most_bits - 1, 1, -1) if not _over(narrower(chip, weight_bits=b), budget, link)), None)
     would = [f"{lanes} lane{'s' * (lanes > 1)} (--lanes)"] if lanes else []
     would += [f"weights of {bits} bits (quantize --weight-bits)"] if bits else []
     advice = " or ".join(would)

@@ -1,6 +1,6 @@
 """A trained network in floating point: what the quantizer starts from and is measured against.
 
-Its parts are in :mod:`.float_population`, its simulation in :mod:`.float_run`; both are handed on here.
+Its parts are in :mod:`.float_population` and :mod:`.float_projection`, its simulation in :mod:`.float_run`; all are handed on here.
 """
 
 from __future__ import annotations
@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from ..spec.errors import NetworkError
 from ..spec.network import Model, Port
-from .float_population import FloatPopulation, FloatProjection
+from .float_population import FloatPopulation
+from .float_projection import FloatProjection
 from .float_run import FloatResult, run_float
 
 __all__ = ["FloatNetwork", "FloatPopulation", "FloatProjection", "FloatResult", "run_float"]
@@ -40,13 +43,45 @@ class FloatNetwork:
                 if end not in by_name:
                     raise NetworkError(f"{where}: no population {end!r}; there are {', '.join(by_name)}")
             source, target = by_name[p.source], by_name[p.target]
-            if p.weights.shape != (target.size, source.size):
+            if p.conv is not None and p.shape != (target.size, source.size):
+                maps = [list(p.conv.shape), list(p.conv.out_shape)]
+                raise NetworkError(f"{where}: its maps are {maps[0]} and {maps[1]} (channels, height, width), and the populations "
+                                   f"have {source.size} and {target.size} neurons; mend the geometry or the sizes")
+            if p.shape != (target.size, source.size):
                 raise NetworkError(f"{where}: weights have shape {list(p.weights.shape)}, the populations need [{target.size}, {source.size}]")
             if p.port is Port.GATE and not target.has_gate:
                 raise NetworkError(f"{where}: port 'z' is that of a gate, and {target.name!r} is {target.model.value}; use SPIKGRU, or port 'i'")
             if p.port is Port.BLOCK and not target.inhibition:
                 raise NetworkError(f"{where}: port 'block' needs a target with an inhibition of 1 timestep or more; {target.name!r} has none")
+        self._check_maps()
+        self._check_matrices()
         _ = self.order  # raises on a cycle of delay 0
+
+    def _check_maps(self) -> None:
+        """Convolutions into one population agree on its map."""
+        for p in self.populations:
+            maps = [q.conv.out_shape for q in self.incoming(p.name) if q.conv is not None]
+            if len(set(maps)) > 1:
+                raise NetworkError(f"Population {p.name!r}: the convolutions into it have target maps {', '.join(str(list(m)) for m in maps)} "
+                                   "(channels, height, width); a population has one map: make them equal")
+
+    def _check_matrices(self) -> None:
+        """Projections that share a matrix have the same weights, and nothing beside them that would ask for another scale."""
+        first: dict[str, FloatProjection] = {}
+        for q in self.projections:
+            if not q.matrix:
+                continue
+            other, where = first.setdefault(q.matrix, q), f"Projection {q.source} -> {q.target}"
+            if q.conv != other.conv or q.port is not other.port or not np.array_equal(q.weights, other.weights):
+                raise NetworkError(f"{where}: it shares the matrix {q.matrix!r} with {other.source} -> {other.target}, but its weights, geometry "
+                                   "or port differ; make them equal, or give it another name")
+            if len(self.incoming(q.target, q.port)) > 1:
+                raise NetworkError(f"{where}: it shares the matrix {q.matrix!r}, whose integers have one scale, and another projection leads to "
+                                   f"the same port of {q.target!r}; leave matrix out, or the other projection")
+
+    def map_of(self, name: str) -> tuple[int, int, int] | None:
+        """Channels, height and width of the map that a convolution into a population gives it; None where none leads to it."""
+        return next((q.conv.out_shape for q in self.incoming(name) if q.conv is not None), None)
 
     def population(self, name: str) -> FloatPopulation:
         """The population of that name."""

@@ -1,4 +1,4 @@
-"""Groups of neurons and synapses of a network in floating point: the parameters of every model of docs/numerics.md, as trained, checked."""
+"""Groups of neurons of a network in floating point: the parameters of every model of docs/numerics.md, as trained, checked."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..spec.errors import NetworkError
-from ..spec.network import Gain, Model, Port, Readout, Refractory, Reset
+from ..spec.network import Gain, Model, Readout, Refractory, Reset
 from ..spec.traits import ModelTraits
 
-__all__ = ["FloatPopulation", "FloatProjection"]
+__all__ = ["FloatPopulation", "frozen"]
 
 
-
-def _frozen(value: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
+def frozen(value: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
     """``value`` as a read-only float32 array of ``shape`` (a scalar is spread); NetworkError if it is not finite or not that shape."""
     array = np.asarray(value)
     if array.dtype.kind not in "iufb":
@@ -92,7 +91,7 @@ class FloatPopulation(ModelTraits):
         if not np.isfinite(self.v_init).all():
             raise NetworkError(f"{where}: v_init must be finite, not {self.v_init}")
         for name, what in (("threshold", "thresholds"), ("bias", "biases"), ("gate_bias", "biases of the gate"), ("jump", "jumps")):
-            object.__setattr__(self, name, _frozen(getattr(self, name), (self.size,), f"{where}: {what}"))
+            object.__setattr__(self, name, frozen(getattr(self, name), (self.size,), f"{where}: {what}"))
         if self.spikes and not (np.asarray(self.threshold) > 0).all():
             raise NetworkError(f"{where}: thresholds must be above 0, the smallest is {np.min(self.threshold)}")
         if np.min(self.jump) < 0:
@@ -134,31 +133,6 @@ class FloatPopulation(ModelTraits):
     def of_each(self, name: str) -> np.ndarray:
         """A field as ``[size], float64``, whether it is one number or many."""
         return np.broadcast_to(np.asarray(getattr(self, name), np.float64), (self.size,))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class FloatProjection:
-    """All synapses from one population to another: ``weights [target size, source size], float32``, ``delay`` in timesteps, ``port``."""
-
-    source: str
-    target: str
-    weights: np.ndarray
-    delay: int = 0
-    port: Port = Port.CURRENT
-
-    def __post_init__(self) -> None:
-        where = f"Projection {self.source} -> {self.target}"
-        shape = np.shape(self.weights)
-        if len(shape) != 2:
-            raise NetworkError(f"{where}: weights must be a matrix [target, source], not of shape {list(shape)}")
-        object.__setattr__(self, "weights", _frozen(self.weights, shape, f"{where}: weights"))
-        if not 0 <= self.delay <= 63:
-            raise NetworkError(f"{where}: delay must be 0 to 63 timesteps, not {self.delay}")
-
-    @property
-    def name(self) -> str:
-        """``source->target``, and the port where it is not ``i``: how the quantizer and its report call it."""
-        return f"{self.source}->{self.target}" + ("" if self.port is Port.CURRENT else f".{self.port.value}")
 
 
 _DEFAULTS = {f.name: f.default for f in fields(FloatPopulation)}

@@ -94,7 +94,7 @@ class _Batch:
         self.x = np.ascontiguousarray(x.transpose(1, 0, 2), dtype=np.float32)  # [T, N, C]: one step is one block
         self.populations = [p for p in (net.population(name) for name in net.order) if p.model is not Model.INPUT]
         self.neurons = {p.name: FloatNeurons(p, self.n) for p in self.populations}
-        self.weights = {id(q): np.ascontiguousarray(q.weights.T) for q in net.projections}
+        self.weights = {id(q): np.ascontiguousarray(q.weights.T) for q in net.projections if q.conv is None}
         depth = max((q.delay for q in net.projections), default=0) + 1
         self.history = {p.name: [np.zeros((self.n, p.size), np.float32)] * depth for p in net.populations}  # [k]: output k timesteps ago
         self.counts = {p.name: np.zeros((self.n, p.size), np.float64) for p in net.populations if p.spikes}
@@ -129,7 +129,8 @@ class _Batch:
         """Offset plus synaptic sum at a port, ``[n, size]``."""
         total = np.broadcast_to(offset, (self.n, p.size))
         for q in self.net.incoming(p.name, port):
-            total = self.history[q.source][q.delay] @ self.weights[id(q)] + total
+            x = self.history[q.source][q.delay]
+            total = (q.conv.apply(q.weights, x) if q.conv is not None else x @ self.weights[id(q)]) + total
         return total
 
     def _observe(self, p: FloatPopulation, neurons: FloatNeurons, t: int) -> None:

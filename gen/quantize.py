@@ -5,7 +5,8 @@ For a neuron n with scale s_n (value of one unit of its synaptic sum) and G guar
     w_q = round(w / s_n)    theta_q = floor(theta / s_n * 2**G) + 1  where v > theta fires,  round(theta / s_n * 2**G)  where v >= theta does
     bias_q = round(bias / s_n * 2**G),  and so v_init and jump
 
-A scale per neuron costs nothing in hardware, since theta and bias are per neuron anyway. All is deterministic. docs/quantize.md is the guide.
+A scale per neuron costs nothing in hardware, since theta and bias are per neuron anyway; the neurons of a map, which share weights, have one per
+channel. All is deterministic. docs/quantize.md is the guide.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ..spec.clips import Clips
 from ..spec.errors import NetworkError
 from ..spec.network import Model, Network, Population, Projection
 from .float_network import FloatNetwork, FloatResult, run_float
-from .quantize_bits import projection_names, resolve_bits
+from .quantize_bits import projection_names, resolve_bits, tied_bits
 from .quantize_compare import compare, score
 from .quantize_population import Built, Options, build_population
 from .quantize_report import QuantizeReport, state_bits
@@ -51,7 +52,8 @@ def quantize(float_network: FloatNetwork, *, weight_bits: int | str | Mapping[An
     ----------
     weight_bits : width of every weight, 1..8 (1: -1 and +1); or a mapping by projection, see :func:`~.quantize_bits.resolve_bits`; or ``"auto"``: the
         smallest memory that loses at most ``max_drop`` points of accuracy against float on ``clips``, which then need labels.
-    scale : ``"neuron"`` or ``"layer"``. A population that is read as a value always gets one scale, since its neurons are compared
+    scale : ``"neuron"`` (of a map: per channel) or ``"layer"``. A population that is read as a value always gets one scale, since its
+    neurons are compared
         with one another; so does one with a v_floor other than 0, which is one number for all.
     decay : ``"multiply"`` or ``"shift"``; ``fraction_bits`` of the multiplier, 8 to 12, None for a choice by the error of the decay.
     guard_bits, v_bits, i_bits : formats of every state; None chooses them per population. Where v_bits or i_bits are given and guard_bits are not,
@@ -110,7 +112,7 @@ class _Work:
 
     def network(self, bits: tuple[int, ...]) -> tuple[Network, dict[str, Built]]:
         """The network with ``bits`` of each projection, and the parts of its populations by name."""
-        net = self.net
+        net, bits = self.net, tied_bits(self.net, bits)
         built: dict[str, Built] = {}
         places = {id(q): k for k, q in enumerate(net.projections)}
         populations: list[Population] = []

@@ -8,7 +8,7 @@ from typing import Any
 from ..spec.errors import NetworkError
 from .float_network import FloatNetwork
 
-__all__ = ["DEFAULT_BITS", "projection_names", "resolve_bits"]
+__all__ = ["DEFAULT_BITS", "projection_names", "resolve_bits", "tied_bits"]
 
 DEFAULT_BITS = 8
 
@@ -18,6 +18,14 @@ def projection_names(net: FloatNetwork) -> tuple[str, ...]:
     names = [q.name for q in net.projections]
     names = [n if names.count(n) == 1 else f"{n}@{q.delay}" for n, q in zip(names, net.projections, strict=True)]
     return tuple(n if names.count(n) == 1 else f"{n}#{k}" for k, n in enumerate(names))
+
+
+def tied_bits(net: FloatNetwork, bits: tuple[int, ...]) -> tuple[int, ...]:
+    """Bits with which projections that share a matrix agree: the fewest of any of them."""
+    fewest: dict[str, int] = {}
+    for q, n in zip(net.projections, bits, strict=True):
+        fewest[q.matrix] = min(n, fewest.get(q.matrix, n))
+    return tuple(fewest[q.matrix] if q.matrix else n for q, n in zip(net.projections, bits, strict=True))
 
 
 def resolve_bits(net: FloatNetwork, weight_bits: int | Mapping[Any, int]) -> tuple[int, ...]:

@@ -16,7 +16,8 @@ import numpy as np
 
 from ..spec.arithmetic import Rounding
 from ..spec.gate import GATE_BITS, GATE_RANGE, gate_table
-from .float_population import FloatPopulation, FloatProjection
+from .float_population import FloatPopulation
+from .float_projection import FloatProjection
 from .quantize_weights import MAX_SHIFT, quantize_weights
 
 __all__ = ["QuantizedGate", "quantize_gate"]

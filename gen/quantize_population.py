@@ -15,7 +15,7 @@ import numpy as np
 
 from ..spec.arithmetic import Rounding, bits_signed, bits_unsigned
 from ..spec.errors import NetworkError
-from ..spec.network import Gain, Model, Population, Port, Projection, Reset
+from ..spec.network import Gain, Kind, Model, Population, Port, Projection, Reset
 from .float_network import FloatNetwork, FloatPopulation, FloatProjection, FloatResult
 from .quantize_decay import DecayChoice, choose_decays
 from .quantize_gate import QuantizedGate, quantize_gate
@@ -85,25 +85,36 @@ def build_population(net: FloatNetwork, p: FloatPopulation, bits: Sequence[int],
     if p.model is Model.ALIF:
         decays["a"] = choose_decays(p.rho, options.decay, options.fraction_bits)
     need, plain = needs(net, p, reference), _floor(p)
-    floor = plain
-    if options.v_bits is not None and options.guard_bits is None:  # with both given, the format is the caller's, and v saturates where it must
-        floor = np.maximum(floor, np.maximum(need.v / (1 << (options.v_bits - 1)), _fixed(p) / _largest(options.v_bits)))
-    if options.i_bits is not None and options.guard_bits is None and p.has_current:
-        floor = np.maximum(floor, need.i / (1 << (options.i_bits - 1)))
+    floor = _lifted(p, need, options)
+    shared = {q.matrix for q in incoming if q.matrix}
+    for other in {q.target for q in net.projections if q.matrix in shared} - {p.name}:  # the same integers, hence the same scale
+        floor = np.maximum(floor, _lifted(net.population(other), needs(net, net.population(other), reference), options))
     # Neurons that are read as values are compared with one another; a lower clip is one number for all.
     per_neuron = options.scale == "neuron" and p.spikes and not p.v_floor
-    sums = quantize_weights([incoming[k].weights for k in of[Port.CURRENT]], weight_bits=[bits[k] for k in of[Port.CURRENT]],
-                            per_neuron=per_neuron, floor=floor)
+    sums = _sums(net, p, [incoming[k] for k in of[Port.CURRENT]], [bits[k] for k in of[Port.CURRENT]], per_neuron, floor)
     guard = _guard_bits(p, sums.scale, decays, need, options) if options.guard_bits is None else options.guard_bits
     gate = quantize_gate(p, [incoming[k] for k in of[Port.GATE]], [bits[k] for k in of[Port.GATE]]) if p.has_gate else None
     weights, shifts, scales = _placed(p, incoming, bits, of, sums, gate)
-    projections = tuple(Projection(source=q.source, target=q.target, weights=w, weight_bits=b, delay=q.delay, shift=s, port=q.port)
+    projections = tuple(Projection(source=q.source, target=q.target, weights=w, weight_bits=b, delay=q.delay, shift=s, port=q.port,
+                                   matrix=q.matrix, conv=q.conv, kind=Kind.DENSE if q.conv is None else Kind.CONV)
                         for q, w, b, s in zip(incoming, weights, bits, shifts, strict=True))
     population, v_from, i_from, proven = _population(net, p, projections, sums, decays, guard, gate, options, reference)
     bound = floor if per_neuron else np.full_like(floor, floor.max())
     return Built(population=population, projections=projections, scales=tuple(scales), decays=decays, per_neuron=per_neuron, v_from=v_from,
                  i_from=i_from,
                  proven=proven, gate=gate, limited=bool(((bound > plain.max() if not per_neuron else bound > plain) & (sums.scale <= bound)).any()))
+
+
+def _sums(net: FloatNetwork, p: FloatPopulation, incoming: Sequence[FloatProjection], bits: Sequence[int], per_neuron: bool,
+          floor: np.ndarray) -> QuantizedWeights:
+    """Weights into port i. The neurons of a map share the weights of their channel, so "per neuron" is per channel there."""
+    shape = net.map_of(p.name)
+    rows = p.size if shape is None else shape[0]
+    places = p.size // rows
+    sums = quantize_weights([q.weights.reshape(rows, -1) for q in incoming], weight_bits=bits, per_neuron=per_neuron,
+                            floor=floor.reshape(rows, places).max(axis=1))
+    return QuantizedWeights(scale=np.repeat(sums.scale, places), shifts=sums.shifts,
+                            weights=tuple(w.reshape(q.weights.shape) for w, q in zip(sums.weights, incoming, strict=True)))
 
 
 def _placed(p: FloatPopulation, incoming: Sequence[FloatProjection], bits: Sequence[int], of: dict[Port, list[int]], sums: QuantizedWeights,
@@ -128,6 +139,16 @@ def _floor(p: FloatPopulation) -> np.ndarray:
     if not largest.any():  # an LI population without bias: only all-zero weights come down to this
         return np.full(p.size, 2.0**-20)
     return np.maximum(largest, largest[largest > 0].min()) / MAX_FIXED
+
+
+def _lifted(p: FloatPopulation, need: Needs, options: Options) -> np.ndarray:
+    """Smallest scale with which given v_bits and i_bits hold what they must, ``[size]``."""
+    floor = _floor(p)
+    if options.v_bits is not None and options.guard_bits is None:  # with both given, the format is the caller's, and v saturates where it must
+        floor = np.maximum(floor, np.maximum(need.v / (1 << (options.v_bits - 1)), _fixed(p) / _largest(options.v_bits)))
+    if options.i_bits is not None and options.guard_bits is None and p.has_current:
+        floor = np.maximum(floor, need.i / (1 << (options.i_bits - 1)))
+    return floor
 
 
 def _fixed(p: FloatPopulation) -> np.ndarray:
@@ -247,11 +268,10 @@ def _integer_bounds(net: FloatNetwork, p: FloatPopulation, projections: Sequence
     low, high = np.zeros(p.size), np.zeros(p.size)
     for q in projections:
         if q.port is Port.CURRENT:
-            source, w = net.population(q.source), q.weights.astype(np.int64)
-            largest = max(source.max_spikes if source.spikes else source.payload_max, 0)
-            ends = (w * (min(source.payload_min, 0) << q.shift), w * (largest << q.shift), 0 * w)
-            low += np.min(ends, axis=0).sum(axis=1)
-            high += np.max(ends, axis=0).sum(axis=1)
+            source = net.population(q.source)
+            lows, highs = q.sum_bounds((min(source.payload_min, 0), max(source.max_spikes if source.spikes else source.payload_max, 0)))
+            low += lows << q.shift
+            high += highs << q.shift
     kinds = {choice.decay.kind for choice in decays.values()}
     return bounds(p, low * (1 << guard) + np.minimum(bias, 0), high * (1 << guard) + np.maximum(bias, 0),
                   alpha=decays["i"].of_each(p.size) if "i" in decays else np.zeros(p.size), beta=decays["v"].of_each(p.size),

@@ -65,10 +65,10 @@ def float_sums(net: FloatNetwork, p: FloatPopulation) -> tuple[np.ndarray, np.nd
     """Smallest and largest sum at port i plus bias that any events can give, ``[size], float64``, in float units; never above and below 0."""
     low, high = np.minimum(p.bias, 0).astype(np.float64), np.maximum(p.bias, 0).astype(np.float64)
     for q in net.incoming(p.name, Port.CURRENT):
-        source, w = net.population(q.source), q.weights.astype(np.float64)
-        ends = (w * min(source.payload_min, 0), w * max(source.payload_max, source.max_spikes if source.spikes else 0), 0 * w)
-        low += np.min(ends, axis=0).sum(axis=1)
-        high += np.max(ends, axis=0).sum(axis=1)
+        source = net.population(q.source)
+        lows, highs = q.sum_bounds(min(source.payload_min, 0), max(source.payload_max, source.max_spikes if source.spikes else 0))
+        low += lows
+        high += highs
     return low, high
 
 

@@ -49,12 +49,13 @@ class ProjectionReport:
     @classmethod
     def of(cls, name: str, q: FloatProjection, integer: Projection, scale: np.ndarray) -> ProjectionReport:
         """The report of projection ``q``, its integer form and the scales ``[target size]``."""
-        unit = scale[:, None] * (1 << integer.shift)
+        rows = len(q.weights)  # of a convolution: its output channels, whose neurons have one scale
+        unit = scale[::len(scale) // rows].reshape(rows, *(1,) * (q.weights.ndim - 1)) * (1 << integer.shift)
         steps = q.weights / unit
         error = (integer.weights - steps) * unit
         power = float(np.square(q.weights, dtype=np.float64).mean())
         low, high = limits(integer.weight_bits)
-        peaks = abs(integer.weights.astype(np.int64)).max(axis=1)
+        peaks = abs(integer.weights.astype(np.int64)).reshape(rows, -1).max(axis=1)
         return cls(name=name, source=q.source, target=q.target, port=q.port.value, weight_bits=integer.weight_bits,
                    used_bits=1 if integer.weight_bits == 1 else bits_signed(0, int(max(np.median(peaks) - 0.5, 0))),
                    relative_error=float(np.sqrt(np.square(error).mean() / power)) if power else 0.0, largest_error=float(abs(error).max()),

@@ -133,7 +133,8 @@ def energy(network: Network, clips: Clips | Source, *, constants: str = "65nm", 
 
 def compile(network: Network, folder: Source, *, board: str = "generic", lanes: int | None = None, tiles: int | None = None,
             fabric: str = "auto", storage: str = "auto", bitstream: bool = False, wrapper: str | None = None, export: bool = False,
-            counters: bool = False, link: int | None = None, clock_hz: int | None = None, progress: OnProgress | None = None) -> BuildResult:
+            counters: bool = False, link: int | None = None, clock_hz: int | None = None, fit: bool = False, rate: float | None = None,
+            clips: Clips | Source | None = None, progress: OnProgress | None = None) -> BuildResult:
     """Generates the chip of a network into a folder, and with ``bitstream`` takes it through the board's tools.
 
     Parameters
@@ -141,6 +142,9 @@ def compile(network: Network, folder: Source, *, board: str = "generic", lanes: 
     folder : an existing, empty folder; manifest.json, the Verilog, the memory image, the report and the test go there.
     board : name of a board, see :func:`boards`.
     lanes, tiles : synapses per clock of a tile, and number of tiles; None lets the generator choose.
+    fit : choose those of them that are None for the board: the most timesteps per second that it has room for.
+    rate : choose them for the least area that keeps so many timesteps per second at the board's clock (``clock_hz``, if given).
+    clips : on which the cycles of both are counted; default: random ones.
     fabric : ``"star"``, ``"mesh"`` or ``"auto"``.
     storage : ``"auto"`` stores each projection dense or sparse, by what takes fewer bits; ``"dense"`` all dense; ``"as-given"`` as the network
         says. The project's network is the one that is stored so; it computes the same. Dense weights can be replaced by any others later, over the
@@ -149,12 +153,13 @@ def compile(network: Network, folder: Source, *, board: str = "generic", lanes: 
     export : neuron states can be read back over the configuration port.
     counters : the tiles count what they do (events, synaptic operations, updates, spikes).
     link : baud rate of a host link: device.v is the chip behind a UART (docs/link.md), and its memories can be read back; None for none.
-    clock_hz : that the link's rate is made from; default: the board's oscillator, or 25 MHz.
+    clock_hz : of the chip, that the link's rate is made from and timesteps per second are counted with; default: the board's oscillator, or 25 MHz.
     """
     from .flow import build
 
     return build(network, Path(folder), board=board, lanes=lanes, tiles=tiles, fabric=fabric, storage=storage, bitstream=bitstream, wrapper=wrapper,
-                 export=export, counters=counters, link=link, clock_hz=clock_hz, progress=progress)
+                 export=export, counters=counters, link=link, clock_hz=clock_hz, fit=fit, rate=rate,
+                 clips=None if clips is None else _clips(clips, network), progress=progress)
 
 
 def cosim(folder: Source, clips: Clips | Source, *, limit: int | None = None, engine: str = "icarus",

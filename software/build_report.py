@@ -39,6 +39,8 @@ def build_report(network: Network, chip: ChipSpec, board: Board, scenario: Scena
                          f"{tile.weight_bits}/{tile.accumulator_bits}/{tile.stored_bits}", group.level))
     out.append(_table(("tile", "population", "neurons", "lanes", "update lanes", "rows", "axons", "weight bits stored dense, or of kernels",
                        "bits of weight/accumulator/state", "level"), rows))
+    if result.fitted is not None:
+        out.append("\n" + result.fitted.section)
     out.append("\n## Weights\n")
     out.append(_table(("projection", "port", "stored", "delay", "weights", "synapses", "that exist", "bits if dense", "bits if sparse", "equal at"), [
         (f"{c.source} -> {c.target}", c.port.value, c.kind.value, p.delay, weight_format(p), c.synapses, f"{c.existing} ({c.density:.1%})",

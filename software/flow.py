@@ -33,6 +33,7 @@ from ..spec.tile import MEMORIES
 from .bitstream import link_top, self_test_top
 from .build_report import build_report
 from .chip_picture import chip_picture
+from .fitting import fit_network
 from .results import BuildResult, CosimResult
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def plan_digest(chip: ChipSpec) -> str:
 
 def build(network: Network, folder: Path, *, board: str, lanes: int | None, tiles: int | None, fabric: str, storage: str, bitstream: bool,
           wrapper: str | None = None, export: bool = False, counters: bool = False, link: int | None = None, clock_hz: int | None = None,
-          progress: OnProgress | None = None) -> BuildResult:
+          fit: bool = False, rate: float | None = None, clips: Clips | None = None, progress: OnProgress | None = None) -> BuildResult:
     """See :func:`spikeloom.software.api.compile`."""
     target = catalogue.find(board)
     if bitstream and target.flow not in FAMILIES:
@@ -70,10 +71,17 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
         storage = "dense"  # sparse projections need memories that are read at once
     if wrapper not in WRAPPERS:
         raise ToolError(f"No wrapper {wrapper!r}; there is {', '.join(w for w in WRAPPERS if w)}")
+    has_clock = bool(clock_hz or target.clock_mhz)
     clock_hz = clock_hz or round((target.clock_mhz or _GENERIC_MHZ) * 1e6)
     pll = board_pll(target, clock_hz) if bitstream else None
     clock_hz = clock_hz if pll is None else pll.hz
     timing = _link_timing(target, link, clock_hz)
+    fitted = None
+    if fit or rate is not None:
+        fitted = fit_network(network, target, rate=rate, lanes=lanes, tiles=tiles, clock_hz=clock_hz if has_clock else None, clips=clips,
+                             storage=storage, progress=progress, fabric=fabric, export=export, counters=counters, readable=timing is not None,
+                             writable=True)
+        lanes, tiles = fitted.fit.chosen.lanes, fitted.fit.chosen.tiles
     total = 6 if bitstream else 4
     step = _steps(progress, total)
     options: dict[str, Any] = {"lanes": lanes, "tiles": tiles, "fabric": fabric, "export": export, "counters": counters,
@@ -89,6 +97,8 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     step()
     described = emit(folder, chip, network, image)
     described.update({"plan": options, "plan_digest": plan_digest(chip), "board": target.name})
+    if fitted is not None:
+        described["fit"] = fitted.values
     device = None
     if timing is not None and identified is not None:
         device, described["link"] = _emit_device(folder, chip, image, timing, identified)
@@ -112,7 +122,7 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
         tiles=len(chip.tiles), lanes=sum(t.lanes for t in chip.tiles),
         weight_bits_total=sum(t.lanes * (t.weight_depth * t.weight_bits + t.sparse_depth * (t.row_bits + t.sparse_weight_bits)) for t in chip.tiles),
         luts=used.used.luts if used else None, ffs=used.used.ffs if used else None, brams=used.used.brams if used else None,
-        dsps=used.used.dsps if used else None, fmax_mhz=used.fmax_mhz if used else None)
+        dsps=used.used.dsps if used else None, fmax_mhz=used.fmax_mhz if used else None, fitted=fitted)
     (folder / "chip.svg").write_text(chip_picture(chip))
     (folder / "report.md").write_text(build_report(network, chip, target, scenario, result, choices))
     while step():

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .fitting import Fitted
 
 __all__ = ["BuildResult", "CosimResult", "DeployResult", "RunResult"]
 
@@ -17,6 +21,7 @@ class BuildResult:
     weight_bits_total : bits of weight memory that hold weights; of sparse synapses with their rows.
     luts, ffs, brams, dsps : resources after place and route.
     fmax_mhz : highest clock after place and route.
+    fitted : how lanes and tiles were chosen, where the build chose them for its board.
     """
 
     tiles: int
@@ -27,6 +32,7 @@ class BuildResult:
     brams: int | None = None
     dsps: int | None = None
     fmax_mhz: float | None = None
+    fitted: Fitted | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

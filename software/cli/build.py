@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from ...spec.errors import SpikeLoomError
 from .. import api
 from ..atomic import replace_directory
+from ..clips import read_clips
 from ..progress import Progress
 from ..report import json_line, table
-from .arguments import add_json, positive
+from .arguments import add_json, add_limit, positive, positive_number
 
 __all__ = ["add_arguments", "run"]
 
@@ -28,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--board", metavar="BOARD", required=True, help="a board of `spikeloom boards`; generic is Verilog alone")
     parser.add_argument("--lanes", metavar="P", type=positive, help="synapses per clock of a tile (default: chosen)")
     parser.add_argument("--tiles", metavar="N", type=positive, help="number of tiles (default: chosen)")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--fit", action="store_true", help="choose lanes and tiles: the most timesteps per second that the board has room for")
+    choice.add_argument("--min-area", action="store_true", help="choose lanes and tiles: the least area that keeps --rate")
+    parser.add_argument("--rate", metavar="STEPS_PER_S", type=positive_number, help="timesteps per second that --min-area must keep")
+    parser.add_argument("--input", metavar="CLIPS", type=Path,
+                        help="clips on which --fit and --min-area count cycles: .npz, .npy, .wav (default: random events)")
+    add_limit(parser)
     parser.add_argument("--fabric", choices=("auto", "star", "mesh"), default="auto",
                         help="how the tiles are connected (default: chosen)")
     parser.add_argument("--storage", choices=("auto", "dense", "as-given"), default="auto",
@@ -37,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--counters", action="store_true", help="tiles count events, synaptic operations, updates and spikes")
     parser.add_argument("--link", metavar="BAUD", type=positive,
                         help="also write device.v, the chip behind a host link (UART) of this rate; see deploy and run")
-    parser.add_argument("--clock", metavar="HZ", type=positive, help="clock of the link (default: the board's oscillator; generic: 25000000)")
+    parser.add_argument("--clock", metavar="HZ", type=positive, help="clock of the chip (default: the board's oscillator; link of generic: 25000000)")
     parser.add_argument("--bitstream", action="store_true", help="also synthesise, place and route")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="the folder to write")
     add_json(parser)
@@ -45,18 +54,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Builds into a new folder, which takes its place when complete."""
+    if args.min_area != (args.rate is not None):
+        raise SpikeLoomError("--min-area and --rate STEPS_PER_S go together: the least area that keeps that rate")
+    if args.input is not None and not (args.fit or args.min_area):
+        raise SpikeLoomError("--input is what --fit and --min-area count cycles on: give one of them, or leave it out")
     strange = {p.name for p in args.output.iterdir()} - _OURS if (args.output / "manifest.json").is_file() else set()
     if strange:
         raise SpikeLoomError(f"Cannot write the folder {args.output}: it holds {', '.join(sorted(strange)[:3])}, which SpikeLoom did not write and "
                              "which would be lost; name a new or an empty folder.")
     network = api.load(args.network)
+    fitted: dict[str, Any] = {}
+    if args.fit or args.min_area:
+        fitted = {"fit": args.fit, "rate": args.rate, "clips": args.input and read_clips(args.input, network, args.limit).take(args.limit)}
     with replace_directory(args.output, marker="manifest.json") as folder, Progress("build", quiet=args.json) as progress:
         result = api.compile(network, folder, board=args.board, lanes=args.lanes, tiles=args.tiles, fabric=args.fabric, storage=args.storage,
                              bitstream=args.bitstream, wrapper=args.wrapper, export=args.export_state, counters=args.counters, link=args.link,
-                             clock_hz=args.clock, progress=progress.update)
+                             clock_hz=args.clock, progress=progress.update, **fitted)
     if args.json:
-        print(json_line(result, ("tiles", "lanes", "weight_bits_total", "luts", "ffs", "brams", "dsps", "fmax_mhz")))
+        chosen = {} if result.fitted is None else {"fit": result.fitted.values}
+        print(json_line(result, ("tiles", "lanes", "weight_bits_total", "luts", "ffs", "brams", "dsps", "fmax_mhz"), **chosen))
         return 0
+    if result.fitted is not None:
+        print(f"{result.fitted.text}\n")
     rows: list[tuple[str, object]] = [("tiles", result.tiles), ("lanes of all tiles", result.lanes),
                                       ("bits of weights", result.weight_bits_total)]
     if args.bitstream:

@@ -4,7 +4,8 @@
 
 so that the weights stay as they are (snnTorch writes its networks in the same way). What NIR has no field for is in the nodes' metadata, where our
 importer finds it: ``reset``, ``fires``, ``readout``, the input's payloads, and ``dt`` in the graph's. A projection with a delay has a Delay node; one
-of a population to itself with delay 1 has none, since that is how simulators take a loop.
+of a population to itself with delay 1 has none, since that is how simulators take a loop. A convolution is a Conv2d, with a SumPool2d before it
+where it has a pool; populations that are maps have arrays ``[channels, height, width]``, and a Flatten leads from them to a Linear.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...gen.float_network import FloatNetwork, FloatPopulation, FloatProjection
+from ...spec.convolution import Conv
 from ...spec.errors import NetworkError, ToolError
 from ...spec.network import Gain, Model, Network, Port, Reset
 
@@ -38,13 +40,15 @@ def to_nir(network: Network | FloatNetwork, *, dt: float = 1e-4) -> Any:
     if not 0 < dt < float("inf"):
         raise NetworkError(f"Dt must be above 0 seconds, not {dt}")
     net = as_float(network) if isinstance(network, Network) else network
+    maps = _maps(net)
     nodes: dict[str, Any] = {}
     edges: list[tuple[str, str]] = []
     for p in net.populations:
         if p.model is Model.INPUT:
-            nodes[p.name] = nir.Input(input_type={"input": np.array([p.size])}, metadata={"payload_min": p.payload_min, "payload_max": p.payload_max})
+            nodes[p.name] = nir.Input(input_type={"input": np.array(maps.get(p.name, (p.size,)))},
+                                      metadata={"payload_min": p.payload_min, "payload_max": p.payload_max})
         else:
-            nodes[p.name] = _node(nir, p, dt)
+            nodes[p.name] = _node(nir, p, dt, maps.get(p.name, (p.size,)))
     for p in net.populations:
         bias = p.of_each("bias") - _leak(p)
         incoming = net.incoming(p.name)
@@ -55,16 +59,60 @@ def to_nir(network: Network | FloatNetwork, *, dt: float = 1e-4) -> Any:
                 raise NetworkError(f"Projection {q.name}: NIR has no port {q.port.value!r}; only networks without it can be exported")
             name, source = f"{q.source}_to_{q.target}" + (f"_{k}" if k else ""), q.source
             if q.delay > (1 if q.source == q.target else 0):
-                nodes[f"{name}_delay"] = nir.Delay(delay=np.full(net.population(source).size, q.delay * dt))
+                nodes[f"{name}_delay"] = nir.Delay(delay=np.full(maps.get(source, (net.population(source).size,)), q.delay * dt))
                 edges.append((source, f"{name}_delay"))
                 source = f"{name}_delay"
+            if q.source in maps and q.conv is None:
+                nodes[f"{name}_flat"] = nir.Flatten({"input": np.array(maps[q.source])}, start_dim=0)
+                edges.append((source, f"{name}_flat"))
+                source = f"{name}_flat"
+            elif q.conv is not None and q.conv.pool != (1, 1):
+                nodes[f"{name}_pool"] = nir.SumPool2d(np.array(q.conv.pool), np.array(q.conv.pool), np.zeros(2, np.int64))
+                edges.append((source, f"{name}_pool"))
+                source = f"{name}_pool"
             weight = np.array(q.weights)
-            nodes[name] = nir.Affine(weight=weight, bias=bias) if k == 0 and bias.any() else nir.Linear(weight=weight)
+            if q.conv is not None:
+                nodes[name] = _convolution(nir, q, q.conv, bias if k == 0 else bias * 0)
+            else:
+                nodes[name] = nir.Affine(weight=weight, bias=bias) if k == 0 and bias.any() else nir.Linear(weight=weight)
             edges += [(source, name), (name, p.name)]
         if p.output or p.readout.value != "none":
-            nodes[f"{p.name}_out"] = nir.Output(output_type={"output": np.array([p.size])})
+            nodes[f"{p.name}_out"] = nir.Output(output_type={"output": np.array(maps.get(p.name, (p.size,)))})
             edges.append((p.name, f"{p.name}_out"))
     return nir.NIRGraph(nodes=nodes, edges=edges, metadata={"dt": float(dt), "writer": "spikeloom"}, type_check=False)
+
+
+def _maps(net: FloatNetwork) -> dict[str, tuple[int, int, int]]:
+    """Channels, height and width of the populations that are maps; NetworkError where two projections see different ones."""
+    maps: dict[str, tuple[int, int, int]] = {}
+    for q in net.projections:
+        if q.conv is None:
+            continue
+        for name, shape in ((q.source, q.conv.shape), (q.target, q.conv.out_shape)):
+            if maps.setdefault(name, shape) != shape:
+                raise NetworkError(f"Projection {q.name}: it takes {name!r} for a map {list(shape)}, and another one for {list(maps[name])} "
+                                   f"(channels, "
+                                   "height, width); NIR has no reshape, so such a network cannot be exported")
+    for q in net.projections:
+        if q.conv is None and q.target in maps and maps[q.target][1:] != (1, 1):
+            raise NetworkError(f"Projection {q.name}: its weights are a matrix and its target is a map {list(maps[q.target])}; NIR has no reshape, "
+                               f"so "
+                               "such a network cannot be exported")
+    return maps
+
+
+def _convolution(nir: Any, q: FloatProjection, conv: Conv, bias: np.ndarray) -> Any:
+    """The Conv2d node of a projection."""
+    top, bottom, left, right = conv.padding
+    if top != bottom or left != right:
+        raise NetworkError(f"Projection {q.name}: NIR pads both sides of a map alike, and this convolution by {list(conv.padding)} (top, bottom, "
+                           f"left, "
+                           "right); such a network cannot be exported")
+    each = bias.reshape(conv.out_channels, -1)
+    if (each != each[:, :1]).any():
+        raise NetworkError(f"Projection {q.name}: NIR has one bias per channel of a convolution, and the biases of {q.target!r} differ within one")
+    return nir.Conv2d(input_shape=conv.pooled, weight=np.array(q.weights), stride=conv.stride, padding=(top, left), dilation=conv.dilation,
+                      groups=conv.groups, bias=each[:, 0])
 
 
 def _leak(p: FloatPopulation) -> np.ndarray:
@@ -72,20 +120,20 @@ def _leak(p: FloatPopulation) -> np.ndarray:
     return p.of_each("v_init") * (1 - p.of_each("beta")) if p.model in (Model.LIF, Model.LI) else np.zeros(p.size)
 
 
-def _node(nir: Any, p: FloatPopulation, dt: float) -> Any:
-    """The node of one population."""
+def _node(nir: Any, p: FloatPopulation, dt: float, shape: tuple[int, ...]) -> Any:
+    """The node of one population, with arrays of ``shape``."""
     _refuse(p)
-    beta, alpha, zero = p.of_each("beta"), p.of_each("alpha"), np.zeros(p.size)
+    beta, alpha, zero = (values.reshape(shape) for values in (p.of_each("beta"), p.of_each("alpha"), np.zeros(p.size)))
     metadata = {"readout": p.readout.value} if p.output or p.readout.value != "none" else {}
     fields: dict[str, Any] = {"metadata": metadata}
     if p.spikes:
         metadata.update({"reset": p.reset.value, "fires": "above" if p.strict else "at"})
-        fields.update({"v_threshold": p.of_each("threshold").copy(), "v_reset": zero})
+        fields.update({"v_threshold": p.of_each("threshold").reshape(shape).copy(), "v_reset": zero})
     if (beta == 1).all() and not p.has_current:
         return (nir.IF if p.spikes else nir.I)(r=zero + 1, **fields)
     if (beta == 1).any() or (p.has_current and (alpha == 1).any()):
         raise NetworkError(f"Population {p.name!r}: a decay of 1 is an infinite time constant, which NIR has for a whole IF or I only")
-    fields["v_leak"] = zero if p.has_current else p.of_each("v_init").copy()
+    fields["v_leak"] = zero if p.has_current else p.of_each("v_init").reshape(shape).copy()
     r = zero + 1 if p.has_current and p.gain is Gain.COMPLEMENT else 1 / (1 - beta)
     if p.has_current:
         return (nir.CubaLIF if p.spikes else nir.CubaLI)(tau_mem=dt / (1 - beta), tau_syn=dt / (1 - alpha), r=r, w_in=1 / (1 - alpha), **fields)
@@ -127,5 +175,5 @@ def as_float(network: Network) -> FloatNetwork:
             readout=p.readout, output=p.output, labels=p.labels, classes=p.classes, v_floor=p.v_floor, **more))
     for q in network.projections:
         scale = 2.0 ** (q.shift + network.population(q.target).guard_bits)
-        projections.append(FloatProjection(source=q.source, target=q.target, weights=q.weights * scale, delay=q.delay, port=q.port))
+        projections.append(FloatProjection(source=q.source, target=q.target, weights=q.weights * scale, delay=q.delay, port=q.port, conv=q.conv))
     return FloatNetwork(name=network.name, populations=tuple(populations), projections=tuple(projections))

@@ -112,6 +112,8 @@ class _Reader:
             return RawGraph(nodes, self.edges(self.child(group, "edges", where, "dataset"), where), metadata)
         fields = [name for name in self.names(group, where, MAX_FIELDS) if name not in ("type", "metadata", "input_type", "output_type")]
         values = {name: self.array(self.child(group, name, where, "dataset"), f"{where}: {name}") for name in fields}
+        if kind in ("Conv1d", "Conv2d") and "padding" in values and not values["padding"].size:  # a text: same or valid
+            values["padding"] = np.array(self.text(group["padding"], f"{where}: padding"))
         if kind in SHAPED and "shape" not in values and f"{SHAPED[kind]}_type" in group:
             data = group[f"{SHAPED[kind]}_type"] if isinstance(group.get(f"{SHAPED[kind]}_type", getlink=True), self.h5py.HardLink) else None
             if isinstance(data, self.h5py.Group) and SHAPED[kind] in data:

@@ -13,15 +13,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...spec.convolution import Conv
 from ...spec.errors import FileFormatError
 from ...spec.network import MAX_NEURONS
 from .nir_file import RawGraph, RawNode
+from .nir_maps import MAPS, find_maps
 
 __all__ = ["FlatGraph", "Notes", "flatten"]
 
 NEURONS = ("LIF", "CubaLIF", "IF", "LI", "CubaLI", "I", "Threshold")
 LINEAR = ("Affine", "Linear", "Scale", "Delay", "Flatten", "Pass")
-_CONVOLUTION = ("Conv1d", "Conv2d", "SumPool2d", "AvgPool2d")
 
 
 class Notes:
@@ -48,13 +49,14 @@ class Notes:
 
 @dataclass
 class FlatGraph:
-    """Nodes in the file's order, edges without doubles, ``size_in`` and ``size_out`` per node."""
+    """Nodes in the file's order, edges without doubles, ``size_in`` and ``size_out`` per node, ``maps``: of each convolution and pool."""
 
     where: str
     nodes: dict[str, RawNode] = field(default_factory=dict)
     edges: list[tuple[str, str]] = field(default_factory=list)
     size_in: dict[str, int] = field(default_factory=dict)
     size_out: dict[str, int] = field(default_factory=dict)
+    maps: dict[str, Conv] = field(default_factory=dict)
 
     def before(self, name: str) -> list[str]:
         """Nodes with an edge to ``name``."""
@@ -86,13 +88,12 @@ def flatten(graph: RawGraph, where: str, notes: Notes) -> FlatGraph:
         if (count := edges.count(edge) if len(edges) != len(flat.edges) else 1) > 1:
             notes.add(f"the edge {edge[0][:60]} -> {edge[1][:60]}, {count} times in the file, counts once")
     for name, node in flat.nodes.items():
-        if node.kind in _CONVOLUTION:
-            raise flat.error(name, "is part of a convolutional network: convolution and pooling are not supported yet. Write the layer as a Linear "
-                                   "node with its unrolled weight matrix.")
-        if node.kind not in (*NEURONS, *LINEAR, "Input", "Output"):
-            raise flat.error(name, f"is of a type that is not known; known are {', '.join((*NEURONS, *LINEAR[:-1]))}, Input, Output and NIRGraph")
+        if node.kind not in (*NEURONS, *LINEAR, *MAPS, "Input", "Output"):
+            raise flat.error(name, f"is of a type that is not known; known are {', '.join((*NEURONS, *LINEAR[:-1], *MAPS))}, Input, Output and "
+                                   f"NIRGraph")
     flat.index()
     _add_ends(flat, notes)
+    flat.maps = find_maps(flat)
     _find_sizes(flat)
     return flat
 
@@ -182,6 +183,10 @@ def _find_sizes(flat: FlatGraph) -> None:
             know(name, weight.shape[0], True)
             know(name, weight.shape[1], False)
             continue
+        if node.kind in MAPS:
+            know(name, flat.maps[name].source_size, False)
+            know(name, flat.maps[name].target_size, True)
+            continue
         shape = node.values.get("shape")
         if node.kind in ("Input", "Output", "Pass", "Flatten"):
             dims = [] if shape is None or shape.dtype.kind not in "iuf" or not np.isfinite(shape).all() else [int(n) for n in shape.reshape(-1)]
@@ -196,7 +201,7 @@ def _find_sizes(flat: FlatGraph) -> None:
     while True:
         while work:
             name = work.pop()
-            if flat.nodes[name].kind not in ("Affine", "Linear"):
+            if flat.nodes[name].kind not in ("Affine", "Linear", *MAPS):
                 _same(flat, name, know)
             for other in flat.after(name) if name in flat.size_out else ():
                 know(other, flat.size_out[name], False)

@@ -1,7 +1,8 @@
 """A NIR graph as a float network.
 
-Neurons become populations. What lies between two of them (Linear, Affine, Scale, Delay, Flatten, and sums, where edges meet) is linear, so it is
-multiplied out: one projection per pair and delay, and one bias. Conventions where frameworks differ are in :mod:`.nir_neurons`; whatever the file
+Neurons become populations. What lies between two of them (Linear, Affine, Scale, Delay, Flatten, convolutions, pools, and sums, where edges
+meet) is linear, so it is multiplied out: one projection per pair and delay, and one bias. A convolution stays one (:mod:`.nir_signal`). Conventions
+where frameworks differ are in :mod:`.nir_neurons`; whatever the file
 does not say is said in ``metadata["nir"]["assumed"]``. A cycle without a delay means, in snnTorch, Norse and Lava, that a spike comes back one
 timestep later: the edge that closes it, seen from the inputs, gets delay 1.
 """
@@ -23,7 +24,7 @@ from .nir_cycles import back_edges, order
 from .nir_file import raw_graph
 from .nir_flat import NEURONS, FlatGraph, Notes, flatten
 from .nir_neurons import VALUES, Neuron, NirOptions, neuron, step_of
-from .nir_signal import Signal, apply, total
+from .nir_signal import Key, Signal, apply, scaled, total
 
 __all__ = ["NirOptions", "is_nir", "read_nir"]
 
@@ -126,25 +127,26 @@ class _Import:
             raise NetworkError(f"{self.flat.where}: {len(populations)} populations; at most {MAX_POPULATIONS} are possible")
         targets = {n: into[n] for n in self.neurons}
         for n, signal in targets.items():
-            for source, _ in signal.parts:
+            for source, _, _ in signal.parts:
                 if source in self.neurons and not self.neurons[source].fires:
                     raise self.flat.error(source, f"sends a value into {n[:60]!r}, and only spikes can travel. It may lead to an Output, or by one "
                                                   "edge to a Threshold.")
-        late = back_edges(populations, [(s, n) for n, signal in targets.items() for s, d in signal.parts if d == 0], self.neurons)
+        late = back_edges(populations, [(s, n) for n, signal in targets.items() for s, d, _ in signal.parts if d == 0], self.neurons)
         for a, b in sorted(late):
             self.notes.add(f"the cycle's edge from {a[:60]} back to {b[:60]} arrives one timestep later")
         names = _names(populations)
         projections: list[FloatProjection] = []
         biases: dict[str, np.ndarray] = {}
         for n, signal in targets.items():
-            gain = self.neurons[n].gain
-            parts: dict[tuple[str, int], np.ndarray] = {}
-            for (source, delay), matrix in signal.parts.items():
-                key = source, max(delay, 1) if (source, n) in late else delay
-                dense = np.diag(matrix * gain) if matrix.ndim == 1 else matrix * gain[:, None]
-                parts[key] = parts[key] + dense if key in parts else dense
-            projections += [FloatProjection(source=names[s], target=names[n], weights=w, delay=d) for (s, d), w in sorted(parts.items())]
-            biases[n] = signal.bias * gain + self.neurons[n].leak
+            into_n = scaled(signal, self.neurons[n].gain, n, self.flat)
+            parts: dict[Key, np.ndarray] = {}
+            for (source, delay, conv), weights in into_n.parts.items():
+                key = source, max(delay, 1) if (source, n) in late else delay, conv
+                weights = np.diag(weights) if weights.ndim == 1 else weights if conv is None else weights.reshape(conv.weights_shape)
+                parts[key] = parts[key] + weights if key in parts else weights
+            projections += [FloatProjection(source=names[s], target=names[n], weights=w, delay=d, conv=c)
+                            for (s, d, c), w in sorted(parts.items(), key=lambda part: (*part[0][:2], repr(part[0][2])))]
+            biases[n] = into_n.bias + self.neurons[n].leak
         done = [self._population(n, names[n], biases.get(n), outputs) for n in populations]
         return FloatNetwork(name=name, populations=tuple(_sorted(done, projections)), projections=tuple(projections), metadata={
             "nir": {"dt": self.options.dt, "decay_form": self.options.decay_form or "euler", "assumed": list(self.notes.lines)}})
@@ -160,7 +162,7 @@ class _Import:
                 if keys[0][1]:
                     self.notes.add("the delay before the Output is left out", n)
                 continue
-            values = [s for s, _ in keys if s in self.neurons and not self.neurons[s].fires]
+            values = [s for s, _, _ in keys if s in self.neurons and not self.neurons[s].fires]
             if values:
                 raise self.flat.error(values[0], f"sends a value that is changed before the Output {n[:60]!r}; only spikes can be weighted. Let an "
                                                  "edge lead from it to the Output.")
@@ -169,7 +171,7 @@ class _Import:
             self.neurons[n] = Neuron(model=Model.LI, size=size, gain=np.ones(size), leak=np.zeros(size), v_init=0.0, beta=0.0)
             found.add(n)
         if not found:
-            sends = {s for n, signal in into.items() for s, _ in signal.parts if s != n}
+            sends = {s for n, signal in into.items() for s, _, _ in signal.parts if s != n}
             found = {n for n in self.neurons if n not in sends} or set(list(self.neurons)[-1:])
             for n in sorted(found):
                 self.notes.add("the graph has no Output node, so this is the output", n)
@@ -180,7 +182,7 @@ class _Import:
         for n in sorted(found):
             one = self.neurons[n]
             if one.fires and wanted not in (None, Readout.COUNT):
-                if any(s == n for m, signal in into.items() if m in self.neurons for s, _ in signal.parts):
+                if any(s == n for m, signal in into.items() if m in self.neurons for s, _, _ in signal.parts):
                     raise self.flat.error(n, f"cannot be read by its {wanted.value} v, for others take its spikes; use --readout count")
                 self.neurons[n] = one = neuron(self.flat, n, replace(self.options, reset=Reset.NONE), self.metadata, self.notes,
                                                {v: t for t, v in self.merged.items()}.get(n, ""))

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from ...gen.float_population import FloatPopulation, FloatProjection
+from ...gen.float_population import FloatPopulation
+from ...gen.float_projection import FloatProjection
 from ...spec.errors import NetworkError
 from ...spec.network import Network
 from ...spec.neuron import Gain, Model, Port, Readout

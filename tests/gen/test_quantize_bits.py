@@ -156,7 +156,7 @@ def test_folded_batch_normalisation_gives_the_same_sums():
     np.testing.assert_array_equal(plain, w)
     assert not none.any()
     for wrong, text in (({"gamma": np.ones(3)},
-                         r"gamma must have one entry per neuron \(7\)"), ({"var": -np.ones(7)}, "variances must be at least 0"),
+                         r"gamma must have one entry per neuron \(7;"), ({"var": -np.ones(7)}, "variances must be at least 0"),
                         ({"weights": b}, "weights must be a matrix")):
         with pytest.raises(NetworkError, match=text):
             fold_batch_norm(**{"weights": w, "bias": b, "gamma": gamma, "beta": beta, "mean": mean, "var": var, **wrong})

@@ -167,8 +167,9 @@ def test_options_and_metadata_say_what_nir_leaves_open() -> None:
 @pytest.mark.parametrize(("nodes", "text"), [
     ({"fc": nir.Linear(W), "lif": lif(r=10.0, tau=1e-3)}, r"'lif' \(LIF\) has a time constant.*--dt SECONDS.*tau / r is 0.0001 throughout"),
     ({"d": nir.Delay(np.full(3, 0.1)), "fc": nir.Linear(W), "i": nir.IF(ONE, ONE)}, r"'d' \(Delay\) has a time constant or a delay.*--dt"),
-    ({"conv": nir.Conv1d(3, np.ones((2, 1, 2)), 1, 0, 1, 1, ZERO)}, r"'conv' \(Conv1d\) is part of a convolutional network.*not supported yet"),
-    ({"pool": nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0]))}, r"'pool' \(SumPool2d\) .*pooling are not supported yet"),
+    ({"conv": nir.Conv1d(3, np.ones((2, 1, 2)), 1, 0, 1, 1, ZERO), "i": nir.IF(np.ones(5), np.ones(5))}, r"their shapes do not fit"),
+    ({"pool": nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0]))},
+     r"'pool' \(SumPool2d\) needs the shape of its map.*give the Input"),
     ({"fc": nir.Linear(W), "i": nir.IF(ONE, -ONE)}, r"'i' \(IF\) has a threshold of -1.*must be above 0"),
     ({"fc": nir.Linear(W), "i": nir.IF(ONE * np.nan, ONE)}, r"'i' \(IF\) has 2 values of r that are infinite or not a number"),
     ({"fc": nir.Linear(W), "i": nir.IF(np.ones(4), np.ones(4))}, r"their shapes do not fit"),
