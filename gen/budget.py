@@ -168,7 +168,7 @@ def estimate(chip: ChipSpec, block_bits: int = 18432, *, link: int | None = None
     for switch in chip.fabric.switches:
         more = _switch(switch, flit_bits)
         total["luts"], total["ffs"] = total["luts"] + more[0], total["ffs"] + more[1]
-    return {name: math.ceil(value) for name, value in total.items() if name != "sprams" or chip.memories == "spram"}
+    return {name: math.ceil(value) for name, value in total.items()}
 
 
 def narrower(chip: ChipSpec, lanes: int | None = None, weight_bits: int | None = None) -> ChipSpec:

@@ -57,14 +57,14 @@ class EventQueue(wiring.Component):
                                          Cat(self.count_slot, self.count_list))
 
         counts = [Signal.like(self.count, name=f"count_{k}") for k in range(n_lists)]
-        w_index = Signal(tile.axon_bits)
+        w_index, w_count = Signal(tile.axon_bits), Signal.like(self.count)
         for k, count in enumerate(counts):
             # The list that is walked and cleared is never the one written to: its timestep's events are complete.
             with m.If(self.clear_all | (self.clear & (r_place == k))):
                 m.d.sync += count.eq(0)
             with m.Elif(self.w_valid & (w_place == k)):
-                m.d.sync += count.eq(count + 1)
-        m.d.comb += [w_index.eq(Array(counts)[w_place] if n_lists > 1 else counts[0]),
+                m.d.sync += count.eq(w_count + 1)
+        m.d.comb += [w_count.eq(Array(counts)[w_place] if n_lists > 1 else counts[0]), w_index.eq(w_count),
                      self.count.eq(Array(counts)[count_place] if n_lists > 1 else counts[0])]
 
         width = Shape.cast(event_layout(tile)).width

@@ -14,6 +14,7 @@ from ..boards.board import Board
 from ..boards.flow import FAMILIES, board_pll, build_bitstream
 from ..gen.axi_files import write_axi
 from ..gen.budget import check_fits
+from ..gen.candidates import cycles_if_all_fire
 from ..gen.check import check_chip
 from ..gen.emit import emit, manifest
 from ..gen.emit_device import device_name, device_verilog, linked_chip, queue_sizes
@@ -34,6 +35,7 @@ from .bitstream import link_top, self_test_top
 from .build_report import build_report
 from .chip_picture import chip_picture
 from .fitting import fit_network
+from .real_time import step_ms
 from .results import BuildResult, CosimResult
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     if fit or rate is not None:
         fitted = fit_network(network, target, rate=rate, lanes=lanes, tiles=tiles, clock_hz=clock_hz if has_clock else None, clips=clips,
                              storage=storage, progress=progress, fabric=fabric, export=export, counters=counters, readable=timing is not None,
-                             writable=True)
+                             memories=target.memories, writable=True)
         lanes, tiles = fitted.fit.chosen.lanes, fitted.fit.chosen.tiles
     total = 6 if bitstream else 4
     step = _steps(progress, total)
@@ -118,11 +120,13 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
         described["sha256"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         (folder / "manifest.json").write_text(json.dumps(described, indent=1) + "\n")
         step()
+    most = cycles_if_all_fire(chip, network)
     result = BuildResult(
         tiles=len(chip.tiles), lanes=sum(t.lanes for t in chip.tiles),
         weight_bits_total=sum(t.lanes * (t.weight_depth * t.weight_bits + t.sparse_depth * (t.row_bits + t.sparse_weight_bits)) for t in chip.tiles),
         luts=used.used.luts if used else None, ffs=used.used.ffs if used else None, brams=used.used.brams if used else None,
-        dsps=used.used.dsps if used else None, fmax_mhz=used.fmax_mhz if used else None, fitted=fitted)
+        dsps=used.used.dsps if used else None, fmax_mhz=used.fmax_mhz if used else None, fitted=fitted,
+        step_ms=step_ms(network), most_cycles=most, real_time_margin=round(step_ms(network) * clock_hz / 1000 / most, 2))
     (folder / "chip.svg").write_text(chip_picture(chip))
     (folder / "report.md").write_text(build_report(network, chip, target, scenario, result, choices))
     while step():

@@ -21,6 +21,9 @@ class BuildResult:
     weight_bits_total : bits of weight memory that hold weights; of sparse synapses with their rows.
     luts, ffs, brams, dsps : resources after place and route.
     fmax_mhz : highest clock after place and route.
+    step_ms : length of a timestep in milliseconds, as the network's metadata says, or 10.
+    most_cycles : cycles of a timestep if every input and every neuron fired in each: no activity takes more.
+    real_time_margin : how many times as many cycles there are in a timestep, at the board's clock (or 25 MHz).
     fitted : how lanes and tiles were chosen, where the build chose them for its board.
     """
 
@@ -33,6 +36,9 @@ class BuildResult:
     dsps: int | None = None
     fmax_mhz: float | None = None
     fitted: Fitted | None = None
+    step_ms: float | None = None
+    most_cycles: int | None = None
+    real_time_margin: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
