@@ -6,7 +6,7 @@
 ('down', 'go', 'left')
 """
 
-from .software.api import boards, compile, cosim, deploy, energy, load, quantize, run, save, simulate, to_nir
+from .software.api import boards, compile, cosim, deploy, energy, load, quantize, run, save, simulate, spot, to_nir
 
 __version__ = "0.1.0"
-__all__ = ["boards", "compile", "cosim", "deploy", "energy", "load", "quantize", "run", "save", "simulate", "to_nir"]
+__all__ = ["boards", "compile", "cosim", "deploy", "energy", "load", "quantize", "run", "save", "simulate", "spot", "to_nir"]

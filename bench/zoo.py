@@ -18,19 +18,25 @@ import numpy as np
 from spikeloom import cosim, load, simulate
 from spikeloom.software.api import compile as build
 from spikeloom.software.features import apply_front_end
+from spikeloom.software.train.digits.data import Digits, load_digits
 from spikeloom.spec.clips import Clips
 from spikeloom.spec.network import Network
 
 ROOT = Path(__file__).resolve().parents[1]
 SETS = {"kws-small": "gsc", "kws-spikgru": "asc", "kws-lif": "asc", "kws-lif-4bit": "gsc", "kws-spikgru-12": "gsc"}
+STEPS = {"digits-vgg": 5, "digits-backres": 16}  # timesteps that a picture is shown
 
 
-def some_clips(network: Network, path: Path, limit: int) -> Clips:
-    """``limit`` clips of a split, evenly spread, as the network takes them."""
-    with np.load(path) as data:
-        rows = np.linspace(0, len(data["y"]) - 1, limit).astype(int)
-        x = apply_front_end(data["x"][rows], network.metadata["front_end"])
-        return Clips.from_dense(x, data["y"][rows].astype(np.int64), tuple(str(w) for w in data["labels"]))
+def some_clips(name: str, network: Network, data: Path, limit: int) -> Clips:
+    """``limit`` clips of the test split, evenly spread, as the network takes them."""
+    if name in STEPS:
+        test = load_digits()["test"]
+        rows = np.linspace(0, len(test.y) - 1, limit).astype(int)
+        return Digits(test.x[rows], test.y[rows]).clips(STEPS[name])
+    with np.load(data / SETS[name] / "test_logmel40x50.npz") as held:
+        rows = np.linspace(0, len(held["y"]) - 1, limit).astype(int)
+        x = apply_front_end(held["x"][rows], network.metadata["front_end"])
+        return Clips.from_dense(x, held["y"][rows].astype(np.int64), tuple(str(w) for w in held["labels"]))
 
 
 def main() -> int:
@@ -38,17 +44,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--limit", type=int, default=100, help="clips of each network (default: 100)")
-    parser.add_argument("--only", choices=tuple(SETS), action="append", help="may be given more than once")
+    parser.add_argument("--only", choices=(*SETS, *STEPS), action="append", help="may be given more than once")
     args = parser.parse_args()
-    if not args.data.is_dir():
+    names = args.only or (*SETS, *STEPS)
+    if not args.data.is_dir() and any(name in SETS for name in names):
         print(f"needs the recordings in {args.data}, which is not there", file=sys.stderr)
         return 2
     print("| network | clips | accuracy, golden model | accuracy, Verilog | states compared | wrong | cycles predicted | measured |")
     print("|---|---|---|---|---|---|---|---|")
     equal = True
-    for name in args.only or SETS:
+    for name in names:
         network = load(ROOT / "models" / f"{name}.npz")
-        clips = some_clips(network, args.data / SETS[name] / "test_logmel40x50.npz", args.limit)
+        clips = some_clips(name, network, args.data, args.limit)
         golden = simulate(network, clips)
         with tempfile.TemporaryDirectory(prefix="spikeloom-zoo-") as folder:
             build(network, folder, board="generic")

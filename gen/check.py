@@ -170,14 +170,15 @@ def _check_windows(network: Network, tile: TileSpec, number: int, image: TileIma
     planned = group.sparse.windows if group.sparse else ()
     convolutions = [p for p in _projections(network, group, port) if p.conv is not None]
     _require([w.conv for w in planned] == [p.conv for p in convolutions], f"{where}: the convolutions are not those of the network")
-    for window, p in zip(planned, convolutions):
-        base, words = tile.weight_base(number), sum(w.words(tile.lanes) for w in planned)
-        pointers, held = _pointers(tile, image), _decoded(tile, number, stored[base:base + words])
+    pointers = _pointers(tile, image) if planned else np.zeros((0, 2), np.int64)
+    for k, (window, p) in enumerate(zip(planned, convolutions)):
+        base = tile.window_base(number, k)
+        held = _decoded(tile, number, stored[base:base + window.words(tile.lanes)])
         after = p.shift + population.guard_bits - group.update.input_shift
         _require(after >= 0, f"{where}: the sum is shifted further than the weights of {p.source!r} are")
-        check_window(tile, index, window, pointers, held, p.weights.astype(np.int64) << after, where)
+        check_window(tile, index, window, base, pointers, held, p.weights.astype(np.int64) << after, where)
         payloads = network.population(p.source).payload_range
-        bounds += window_bounds(tile, index, window, pointers, held, payloads, where)
+        bounds += window_bounds(tile, index, window, base, pointers, held, payloads, where)
         _require(tile.payload_min <= payloads[0] and payloads[1] <= tile.payload_max, f"{where}: payloads {payloads} are out of the tile's range")
     return bounds
 
@@ -246,7 +247,7 @@ def _check_parameters(network: Network, tile: TileSpec, number: int, parameters:
         "i_bits": p.i_bits if p.has_current else 0, "complement": p.gain is Gain.COMPLEMENT, "gate_table": gate[0], "gate_shift": gate[1],
         "adaptation_decay": p.adaptation_decay if p.adapts else None, "a_bits": p.a_bits if p.adapts else 0, "max_spikes": p.max_spikes,
         "refractory": p.refractory, "holds": p.refractory > 0 and p.refractory_mode is Refractory.INTEGRATE,
-        "inhibition": p.inhibition if blocked else 0, "v_floor": p.v_floor}
+        "inhibition": p.inhibition if blocked else 0, "v_floor": p.v_floor, "held": p.held, "changes": p.model is Model.RELU}
     for name, value in expected.items():
         got = getattr(update, name)
         _require(got == value, f"{where}: the update is wrong, {name} is {got} instead of {value}")

@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 
 from ..spec.network import Network
-from ..spec.tile import MAIN
+from ..spec.tile import MAIN, SPARSE
 from .lists import list_axons, projections_of
 from .maps import fitting_lanes
 from .slices import Slice
 from .sparse import sparse_spec
 from .updates import extra_shift
+from .weight_formats import codebook_values
 
 __all__ = ["Demand", "demand_of", "matrices_of", "total_demand"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Demand:
-    """Of one slice. ``words`` are of weights that are its own, ``shared_words`` of those that slices with the same ``key`` read as well; ``work`` is
+    """Of one slice. ``words`` are of weights that are its own, ``shared`` those that slices with the same key read as well, by key; ``work`` is
     in proportion to the clock cycles that an event of every axon takes."""
 
     neurons: int
     axons: int
     work: int
     words: int
-    key: Hashable | None
-    shared_words: int
+    shared: Mapping[Hashable, int]
+
+    def shares(self, other: Demand) -> bool:
+        """Whether both read the same weights, or some of them."""
+        return not self.shared.keys().isdisjoint(other.shared)
 
 
 def matrices_of(network: Network, population: str) -> tuple[tuple[str, int], ...] | None:
@@ -46,19 +50,31 @@ def demand_of(network: Network, s: Slice, lanes: int) -> Demand:
     rows = -(-s.size // lanes)
     main, side, sparse = list_axons(network, s.population)
     spec = sparse_spec(network, s, lanes)
-    scattered, stored = (sum(spec.words), spec.stored_words + sum(w.words(lanes) for w in spec.windows)) if spec else (0, 0)
-    matrices = matrices_of(network, s.population)
-    own = side if matrices else side + main
-    return Demand(neurons=s.size, axons=main + side + sparse, work=s.size * (main + side) + lanes * scattered, words=rows * own + stored,
-                  key=(s.first, s.size, matrices) if matrices else None, shared_words=rows * main if matrices else 0)
+    matrices, own, shared = matrices_of(network, s.population), rows * side, dict[Hashable, int]()
+    if matrices:
+        shared[MAIN, s.first, s.size, matrices] = rows * main
+    else:
+        own += rows * main
+    if spec is not None:
+        scattered = projections_of(network, s.population, SPARSE)
+        book = codebook_values(network, [p for p in scattered if p.conv is not None])
+        for window in spec.windows:
+            if window.matrix is not None:  # twice in a list: stored once
+                shared[window.matrix, window.first, window.channels, book] = window.words(lanes)
+            else:
+                own += window.words(lanes)
+        if all(p.matrix for p in scattered):
+            shared[SPARSE, s.first, s.size, tuple((p.matrix, extra_shift(network, p), p.conv) for p in scattered)] = spec.stored_words
+        else:
+            own += spec.stored_words
+    return Demand(neurons=s.size, axons=main + side + sparse, work=s.size * (main + side) + lanes * (sum(spec.words) if spec else 0), words=own,
+                  shared=shared)
 
 
 def total_demand(demands: Iterable[Demand]) -> tuple[int, int, int]:
     """(neurons, axons, words) of slices on one tile."""
-    neurons, axons, words, keys = 0, 0, 0, set()
+    neurons, axons, words, shared = 0, 0, 0, dict[Hashable, int]()
     for d in demands:
         neurons, axons, words = neurons + d.neurons, axons + d.axons, words + d.words
-        if d.key not in keys:
-            words += d.shared_words
-        keys.add(d.key)
-    return neurons, axons, words
+        shared |= d.shared
+    return neurons, axons, words + sum(shared.values())

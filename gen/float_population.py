@@ -77,6 +77,9 @@ class FloatPopulation(ModelTraits):
 
     def __post_init__(self) -> None:
         where = f"Population {self.name!r}"
+        if self.changes:
+            raise NetworkError(f"{where}: the quantizer does not know activations (relu); build them as integers, a Population of model 'relu' "
+                               "(docs/numerics.md, Activations)")
         if self.size < 1:
             raise NetworkError(f"{where}: size must be at least 1, not {self.size}")
         if np.ndim(self.rho):

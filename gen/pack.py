@@ -32,7 +32,22 @@ def _fits(values: np.ndarray, low: int, high: int, what: str) -> None:
         raise CapacityError(f"{what} {values.min()}..{values.max()} do not fit the chip, which holds {low}..{high}: {REMEDY}")
 
 
-def _pack_list(network: Network, tile: TileSpec, number: int, weights: np.ndarray, where: str) -> None:
+class _Words:
+    """The weight words of a tile; lists that share some each write them."""
+
+    def __init__(self, tile: TileSpec) -> None:
+        self.array: np.ndarray = np.zeros((tile.weight_depth, tile.lanes), dtype=np.int16 if tile.weight_bits <= 16 else np.int32)
+        self._written: np.ndarray = np.zeros(tile.weight_depth, dtype=bool)
+
+    def put(self, base: int, words: np.ndarray, where: str) -> None:
+        """Write ``words`` ``[n, lanes]``; CapacityError where others were written there."""
+        own = slice(base, base + len(words))
+        if (self.array[own] != words)[self._written[own]].any():
+            raise CapacityError(f"{where} has other weights here than a population with which it shares them on the chip: {REMEDY}")
+        self.array[own], self._written[own] = words, True
+
+
+def _pack_list(network: Network, tile: TileSpec, number: int, weights: _Words, where: str) -> None:
     """Write the weights of one event list, or their indices, into the tile's."""
     index, port = tile.lists[number]
     group, axons = tile.groups[index], tile.list_axons(number)
@@ -42,9 +57,8 @@ def _pack_list(network: Network, tile: TileSpec, number: int, weights: np.ndarra
                             f"{axons} and {group.size}: {REMEDY}")
     padded = np.zeros((axons, tile.rows(index) * tile.lanes), dtype=np.int64)
     padded[:, tile.places(index)] = _encoded(tile, number, stored, where)
-    base = tile.weight_base(number)
     by_row = padded.reshape(axons, tile.rows(index), tile.lanes).transpose(1, 0, 2)
-    weights[base:base + tile.rows(index) * axons] = by_row.reshape(-1, tile.lanes)
+    weights.put(tile.weight_base(number), by_row.reshape(-1, tile.lanes), where)
 
 
 def _encoded(tile: TileSpec, number: int, stored: np.ndarray, where: str) -> np.ndarray:
@@ -65,23 +79,22 @@ def _encoded(tile: TileSpec, number: int, stored: np.ndarray, where: str) -> np.
     return stored
 
 
-def _pack_windows(network: Network, tile: TileSpec, index: int, weights: np.ndarray, pointers: np.ndarray, where: str) -> None:
+def _pack_windows(network: Network, tile: TileSpec, index: int, weights: _Words, pointers: np.ndarray, where: str) -> None:
     """Write the kernels of a group's convolutions, and where each of their axons' windows begins."""
     group = tile.groups[index]
     number = tile.list_of(index, SPARSE)
-    word = tile.weight_base(number)
     convolutions = [p for p in projections_of(network, group.population, SPARSE) if p.conv is not None]
-    for window, p in zip(group.sparse.windows if group.sparse else (), convolutions, strict=True):
+    for k, (window, p) in enumerate(zip(group.sparse.windows if group.sparse else (), convolutions, strict=True)):
+        word = tile.window_base(number, k)
         own = p.weights[window.first:window.first + window.channels].astype(np.int64) << extra_shift(network, p)
         own = _encoded(tile, number, own, where)
         padded = np.pad(own, ((0, -window.channels % tile.lanes), (0, 0), (0, 0), (0, 0)))
         words = padded.reshape(-1, tile.lanes, *own.shape[1:]).transpose(0, 2, 3, 4, 1).reshape(-1, tile.lanes)
-        weights[word:word + len(words)] = words
+        weights.put(word, words, where)
         found = window.pointers(tile.lanes)._asdict() | {"walk": np.full(window.axons, tile.walks.index(window.steps(tile.lanes)))}
         found["first"] = np.where(found["count"] > 0, found["first"] + word, 0)
         rows = slice(tile.pointer_base(index) + window.axon, tile.pointer_base(index) + window.axon + window.axons)
         pointers[rows] = np.stack([found[name] for name in tile.pointer_fields], axis=1)
-        word += len(words)
 
 
 def _pack_sparse(network: Network, tile: TileSpec, index: int, sparse: np.ndarray, pointers: np.ndarray, where: str) -> None:
@@ -107,14 +120,17 @@ def _pack_sparse(network: Network, tile: TileSpec, index: int, sparse: np.ndarra
 
 
 def _pack_tile(network: Network, chip: ChipSpec, tile: TileSpec, index: int) -> TileImage:
-    weights = np.zeros((tile.weight_depth, tile.lanes), dtype=np.int16 if tile.weight_bits <= 16 else np.int32)
+    weights = _Words(tile)
     parameters = {f.name: np.zeros((tile.n_updates, tile.update_lanes), dtype=np.int64) for f in tile.fields}
     parameters["theta"][:] = (1 << tile.theta_bits) - 1
     sparse = np.zeros((tile.sparse_depth, tile.lanes, 2), dtype=np.int32)
     pointers = np.zeros((tile.pointer_depth, len(tile.pointer_fields) if tile.has_sparse else 2), dtype=np.int64)
     for number, group in enumerate(tile.groups):
         where = f"Tile {index}, population {group.population!r}:"
+        held = sparse.copy() if tile.shares(number, SPARSE) else None
         _pack_sparse(network, tile, number, sparse, pointers, where)
+        if held is not None and (held != sparse).any():
+            raise CapacityError(f"{where} has other weights here than a population with which it shares them on the chip: {REMEDY}")
         if group.sparse is not None and group.sparse.windows:
             _pack_windows(network, tile, number, weights, pointers, where)
     for number in (k for k, (_, port) in enumerate(tile.lists) if port != SPARSE):
@@ -140,7 +156,7 @@ def _pack_tile(network: Network, chip: ChipSpec, tile: TileSpec, index: int) -> 
     for key, listed in tile.entries.items():
         for i, entry in enumerate(listed):
             table[key * layout.stride + i] = layout.pack(tile.list_of(entry.group, entry.port), entry.base, entry.delay, last=i == len(listed) - 1)
-    return TileImage(weights=weights, theta=parameters.pop("theta"), bias=parameters.pop("bias"), table=table, parameters=parameters,
+    return TileImage(weights=weights.array, theta=parameters.pop("theta"), bias=parameters.pop("bias"), table=table, parameters=parameters,
                      sparse=sparse, pointers=pointers)
 
 

@@ -6,7 +6,7 @@ small populations may share a tile, and populations that share their weights do.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..spec.errors import CapacityError
@@ -124,17 +124,37 @@ def _words(network: Network, s: Slice, unit: int) -> int:
 def _gathered(slices: Sequence[Slice], demands: Mapping[Slice, Demand], limits: TileLimits) -> list[list[Slice]]:
     """A tile for each slice, but one for slices that read the same weights, as many as fit: what they share is then stored once."""
     parts: list[list[Slice]] = []
-    alike: dict[Hashable, list[list[Slice]]] = {}
     for s in slices:
-        key = demands[s].key
-        same = [] if key is None else alike.setdefault(key, [])
+        same = [part for part in parts if any(demands[s].shares(demands[other]) for other in part)]
         room = next((part for part in same if _fits([*part, s], demands, limits)), None)
         if room is None:
             room = []
             parts.append(room)
-            same.append(room)
         room.append(s)
     return parts
+
+
+def _cut_alike(network: Network, counts: dict[str, int], unit: int, limits: TileLimits) -> None:
+    """More slices, where needed, of populations that share weights, so that a tile has room for the same slice of each, and so their weights once."""
+    whole = {name: demand_of(network, Slice(population=name, first=0, size=network.population(name).size), unit) for name in counts}
+    families: list[list[str]] = []
+    for name in counts:
+        if whole[name].shared:
+            alike = [f for f in families if any(whole[name].shares(whole[other]) for other in f)]
+            families = [f for f in families if f not in alike] + [[*(n for f in alike for n in f), name]]
+    for family in families:
+        pieces = {pieces_of(network, name) for name in family}
+        sizes = {network.population(name).size for name in family}
+        axons = sum(whole[name].axons for name in family)  # a slice has them all, however small it is
+        if len(family) == 1 or len(sizes) > 1 or len(pieces) > 1 or axons > limits.axons:
+            continue
+        least = max(*(counts[name] for name in family), _ceil(sum(whole[name].neurons for name in family), limits.neurons))
+        for count in range(least, max(pieces) + 1):
+            slices = [_slices(network, name, count, unit) for name in family]
+            demands = {s: demand_of(network, s, unit) for listed in slices for s in listed}
+            if all(_fits(alike, demands, limits) for alike in zip(*slices)):
+                counts.update(dict.fromkeys(family, count))
+                break
 
 
 def _fits(slices: Sequence[Slice], demands: Mapping[Slice, Demand], limits: TileLimits) -> bool:
@@ -161,7 +181,7 @@ def _share(network: Network, slices: Sequence[Slice], demands: Mapping[Slice, De
         loads = {id(t): sum(map(work, t)) + work(s) for t in room}
         least = min(loads.values())
         near = [t for t in room if not t and loads[id(t)] == least] or [t for t in room if loads[id(t)] <= SHARE_SLACK * least]
-        min(near, key=lambda t: (all(demands[o].key is None or demands[o].key != demands[s].key for o in t), all(update(o) != update(s) for o in t),
+        min(near, key=lambda t: (not any(demands[o].shares(demands[s]) for o in t), all(update(o) != update(s) for o in t),
                                  loads[id(t)])).append(s)
     return shared
 
@@ -208,7 +228,7 @@ def partition(network: Network, *, lanes: int | Sequence[int] | None = None, upd
     lanes : P, or one per tile (then taken as it is); default 16, and never more than the largest slice of a tile.
     update_lanes : U, or one per tile; default the largest power of two that divides P and is at most P / 4.
     tiles : number of tiles. Default: one per population that is not an input, more for populations larger than a tile, and one for all populations
-        that share their weights (:func:`~spikeloom.gen.demand.matrices_of`), if it has room for them: the weights are then stored once, and the
+        that share weights, cut into as many slices as it takes for the same slice of each to fit: the weights are then stored once, and the
         populations take turns. A number wins over that: so many tiles, with about the same work each.
     limits : the largest tile.
 
@@ -225,6 +245,8 @@ def partition(network: Network, *, lanes: int | Sequence[int] | None = None, upd
         raise CapacityError(f"Lanes must be at least 1, not {unit}.")
     counts = {name: _least_slices(network, name, unit, limits) for name in names}
     sizes, pieces = {name: network.population(name).size for name in names}, {name: pieces_of(network, name) for name in names}
+    if tiles is None:
+        _cut_alike(network, counts, unit, limits)
     most = sum(pieces.values())
     if tiles is not None and not 1 <= tiles <= most:
         channels = "" if pieces == sizes else ", those of a map counted as one per channel"

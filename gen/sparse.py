@@ -20,7 +20,8 @@ def windows_of(network: Network, s: Slice) -> tuple[WindowSpec, ...]:
     axon, windows = 0, []
     for p in projections_of(network, s.population, SPARSE):
         if p.conv is not None:
-            windows.append(WindowSpec(conv=p.conv, axon=axon, first=s.first // p.conv.positions, channels=s.size // p.conv.positions))
+            windows.append(WindowSpec(conv=p.conv, axon=axon, first=s.first // p.conv.positions, channels=s.size // p.conv.positions,
+                                      matrix=(p.matrix, extra_shift(network, p)) if p.matrix else None))
         axon += p.shape[1]
     return tuple(windows)
 

@@ -54,17 +54,19 @@ def _stored(network: Network, p: Population, state: Mapping[str, np.ndarray]) ->
     if p.has_gate:
         u = x
     else:
-        u = p.decay.apply(x, p.rounding, p.beta) + (0 if p.has_current else p.bias) - (taken if p.reset is Reset.SUBTRACT else 0)
+        u = p.decay.apply(x, p.rounding, p.beta) + (0 if update.biases_current else p.bias) - (taken if p.reset is Reset.SUBTRACT else 0)
         u = np.where(quiet > 0, left, u) if update.holds else u
     fields = {"u": u, "v": v}
     if p.has_current:
-        fields |= {"current": p.current_decay.apply(i, p.rounding, p.alpha) + p.bias, "i": i}
+        fields |= {"current": p.current_decay.apply(i, p.rounding, p.alpha) + (0 if p.held else p.bias), "i": i}
     if p.adapts:
         fields["a"] = np.clip(p.adaptation_decay.apply(state["rises"], p.rounding) + p.jump * n, 0, (1 << p.a_bits) - 1)
     if update.quiet_bits:
         fields["quiet"] = quiet
     if update.keeps_taken:
         fields["taken"] = taken
+    if p.changes:
+        fields["sent"] = n
     if update.marks_spent:
         fields["spent"] = (n > 0).astype(np.int64)
     return fields

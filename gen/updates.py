@@ -34,4 +34,4 @@ def update_of(network: Network, p: Population) -> UpdateSpec:
         side_shift=common_shift(network, p.name, SIDE) if p.has_gate else 0, adaptation_decay=p.adaptation_decay if p.adapts else None,
         a_bits=p.a_bits if p.adapts else 0, max_spikes=p.max_spikes, refractory=p.refractory,
         holds=p.refractory > 0 and p.refractory_mode is Refractory.INTEGRATE,
-        inhibition=p.inhibition if network.incoming(p.name, Port.BLOCK) else 0, v_floor=p.v_floor)
+        inhibition=p.inhibition if network.incoming(p.name, Port.BLOCK) else 0, v_floor=p.v_floor, held=p.held, changes=p.changes)

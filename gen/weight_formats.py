@@ -12,7 +12,7 @@ from .lists import projections_of
 from .slices import Slice
 from .updates import extra_shift
 
-__all__ = ["WeightFormats", "plain_bits", "unshifted_formats", "weight_formats"]
+__all__ = ["WeightFormats", "codebook_values", "plain_bits", "unshifted_formats", "weight_formats"]
 
 MAX_ENTRIES = 16
 
@@ -33,7 +33,7 @@ def plain_bits(network: Network, p: Projection) -> int:
     return width + extra_shift(network, p)
 
 
-def _values(network: Network, projections: Sequence[Projection]) -> tuple[int, ...] | None:
+def codebook_values(network: Network, projections: Sequence[Projection]) -> tuple[int, ...] | None:
     """All stored weights that a list can have, ascending, or None where they are more than a codebook holds."""
     values: set[int] = set()
     for p in projections:
@@ -75,7 +75,7 @@ def weight_formats(network: Network, slices: Sequence[Slice]) -> WeightFormats:
             projections = projections_of(network, s.population, port)
             if not projections and port == SIDE:
                 continue
-            values = _values(network, projections) if projections else None
+            values = codebook_values(network, projections) if projections else None
             plain.append(max((plain_bits(network, p) for p in projections), default=1))
             books.append(values or ())
             named = bool(projections) and all(p.matrix for p in projections)
@@ -84,8 +84,9 @@ def weight_formats(network: Network, slices: Sequence[Slice]) -> WeightFormats:
         if scattered:  # the weights of sparse projections lie elsewhere
             convolutions = [p for p in scattered if p.kind is Kind.CONV]
             plain.append(max((plain_bits(network, p) for p in convolutions), default=1))
-            books.append((_values(network, convolutions) if convolutions else None) or ())
-            owners.append((len(owners),))
+            books.append((codebook_values(network, convolutions) if convolutions else None) or ())
+            owners.append((SPARSE, s.first, s.size, *((p.matrix, extra_shift(network, p), p.conv) for p in scattered))
+                          if all(p.matrix for p in scattered) else (len(owners),))
     bits = max(min(width, (len(book) - 1).bit_length()) if book else width for width, book in zip(plain, books))
     codebooks = tuple(book if width > bits else () for width, book in zip(plain, books))
     shared = tuple(owners.index(owner) for owner in owners)

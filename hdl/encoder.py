@@ -7,6 +7,7 @@ from amaranth.utils import ceil_log2, exact_log2
 
 from ..spec.chip import FlitSpec, TileSpec
 from .block_fifo import BlockFifo
+from .firing import count_shape
 from .flit import flit_layout
 
 __all__ = ["Encoder"]
@@ -34,7 +35,7 @@ class Encoder(wiring.Component):
         v_bits = max(g.update.v_bits for g in tile.groups)
         super().__init__({
             "valid": In(1), "group": In(group), "local": In(index), "mask": In(u), "v": In(data.ArrayLayout(signed(v_bits), u)),
-            **({"counts": In(data.ArrayLayout(unsigned(tile.count_bits), u))} if tile.count_bits else {}),
+            **({"counts": In(data.ArrayLayout(count_shape(tile), u))} if tile.count_bits else {}),
             "times": In(data.ArrayLayout(unsigned(flit.time_bits), len(tile.groups))),
             "flits": Out(stream.Signature(flit_layout(flit))), "busy": Out(1),
         })

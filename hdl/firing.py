@@ -11,7 +11,12 @@ from .membrane import digits, multiple, saturated
 from .pipeline import Pipeline
 from .profiles import Profiles
 
-__all__ = ["check_threshold", "count_spikes", "put_quiet"]
+__all__ = ["check_threshold", "count_shape", "count_spikes", "put_quiet"]
+
+
+def count_shape(tile: TileSpec) -> Shape:
+    """Of how often a neuron fired in a timestep, or how its activation changed."""
+    return signed(tile.count_bits) if tile.has_changes else unsigned(tile.count_bits)
 
 
 def put_quiet(pipe: Pipeline, beats: Pipeline, profiles: Profiles, stored) -> None:
@@ -73,15 +78,16 @@ def _membrane(m: Module, pipe: Pipeline, profiles: Profiles, lane: int, stage: i
 
 
 def count_spikes(m: Module, pipe: Pipeline, profiles: Profiles, tile: TileSpec, lane: str) -> None:
-    """Where neurons fire several times in a timestep: how often, and what that takes from the membrane.
+    """Where neurons fire several times in a timestep: how often, and what that takes from the membrane; of an activation how it changed.
 
+    For an activation (RELU) puts ``change_<lane>_<k>`` and ``changed_...``, whether it is not 0.
     Puts, per such profile k and known in stage ``tile.update_latency`` at the latest, ``n_n_<lane>_<k>``, ``rest_n_...`` (v - theta * n) and
     ``taken_n_...`` (theta * n); and for all ``lowered``, bias - theta (or ``lowered_...``, bias - theta * n), which the first reset adds.
     """
     done = tile.update_latency
     pipe.register("lowered", pipe.at("bias", done - 1) - pipe.at("theta", done - 1), done - 1)
     for k, p in enumerate(profiles):
-        if p.max_spikes == 1:
+        if not p.counts:
             continue
         name, stage = f"{lane}_{k}", tile.check_latency + 1
         n, rest, taken = Const(0, 1), pipe.at("v", stage), Const(0, 1)
@@ -99,5 +105,11 @@ def count_spikes(m: Module, pipe: Pipeline, profiles: Profiles, tile: TileSpec, 
             n, rest, taken = (pipe.at(f"{what}_{stage - 1}_{name}", stage) for what in ("n", "rest", "taken"))
         for what, value in (("n", n), ("rest", rest), ("taken", taken)):
             pipe.put(f"{what}_n_{name}", value, stage)
-        bias = Const(0, 1) if p.has_current else pipe.at("bias", done - 1)
+        if p.changes:
+            change = Signal(signed(tile.count_bits), name=f"{name}_change")
+            m.d.comb += change.eq(n - pipe.at("sent", stage)[:p.sent_bits])
+            pipe.register(f"change_{name}", change, stage)
+            pipe.register(f"changed_{name}", (change != 0) & ~pipe.at("clear", stage), stage)
+            continue
+        bias = Const(0, 1) if p.biases_current else pipe.at("bias", done - 1)
         pipe.register(f"lowered_{name}", bias - pipe.at(f"taken_n_{name}", done - 1), done - 1)

@@ -19,7 +19,7 @@ def next_state(m: Module, pipe: Pipeline, profile: UpdateSpec, name: str, stage:
     """
     v, fired, theta, bias = (pipe.at(what, stage) for what in ("v", "fired", "theta", "bias"))
     v = v[:profile.v_bits].as_signed() if len(v) > profile.v_bits else v
-    several = profile.max_spikes > 1
+    several = profile.counts
     reduced = Signal(signed(len(v) if several or profile.reset is Reset.ZERO else max(len(v), len(theta)) + 2), name=f"{name}_reduced")
     if profile.reset in (Reset.ZERO, Reset.ZERO_AFTER):
         m.d.comb += reduced.eq(Mux(fired, 0, v))
@@ -36,8 +36,8 @@ def next_state(m: Module, pipe: Pipeline, profile: UpdateSpec, name: str, stage:
         fields["u"] = _membrane(m, pipe, profile, name, stage, written, v, reduced)
     if profile.has_current and profile.current_decay is not None:
         factor = pipe.at("alpha", stage) if profile.alpha_each else None
-        fields["current"] = _decayed_sum(m, pipe, profile.current_decay, profile.rounding, pipe.at(f"i_{name}", stage), factor, bias,
-                                         f"{name}_current", stage, written)
+        fields["current"] = _decayed_sum(m, pipe, profile.current_decay, profile.rounding, pipe.at(f"i_{name}", stage), factor,
+                                         bias if profile.biases_current else Const(0, 1), f"{name}_current", stage, written)
     if profile.adaptation_decay is not None:
         a = Signal(signed(profile.a_bits + 1), name=f"{name}_a_now")
         jump = pipe.at("jump", stage) if "jump" in pipe else Const(0, 1)
@@ -52,6 +52,8 @@ def next_state(m: Module, pipe: Pipeline, profile: UpdateSpec, name: str, stage:
         fields["quiet"] = pipe.at(f"quiet_{name}", written)
     if profile.marks_spent:
         fields["spent"] = pipe.at("fired", written)
+    if profile.changes:
+        fields["sent"] = pipe.at(f"n_n_{name}", written)
     if profile.keeps_taken:
         fields["taken"] = pipe.at(f"taken_n_{name}", written)
     return fields
@@ -67,12 +69,12 @@ def _quiet(pipe: Pipeline, profile: UpdateSpec, stage: int):
 def _membrane(m: Module, pipe: Pipeline, profile: UpdateSpec, name: str, stage: int, written: int, v, reduced):
     """u' = decay(v) + b - theta * n, by the reset of the profile; what the reset left where the neuron is refractory and integrates nothing."""
     before = reduced if profile.reset in (Reset.SUBTRACT_BEFORE_DECAY, Reset.ZERO) else v
-    bias = Const(0, signed(1)) if profile.has_current else pipe.at("bias", stage)
+    bias = Const(0, signed(1)) if profile.biases_current else pipe.at("bias", stage)
     if profile.reset is not Reset.SUBTRACT:
         chosen = bias
     elif profile.max_spikes > 1:
         chosen = pipe.at(f"lowered_{name}", stage)
-    elif profile.has_current:
+    elif profile.biases_current:
         chosen = Mux(pipe.at("fired", stage), -pipe.at("theta", stage), 0)
     else:
         chosen = Mux(pipe.at("fired", stage), pipe.at("lowered", stage), bias)

@@ -7,7 +7,7 @@ from amaranth.utils import ceil_log2
 
 from ..spec.arithmetic import bits_signed, bits_unsigned
 from ..spec.chip import TileSpec
-from .firing import check_threshold, count_spikes, put_quiet
+from .firing import check_threshold, count_shape, count_spikes, put_quiet
 from .next_state import next_state
 from .pipeline import Pipeline
 from .profiles import Profiles
@@ -48,8 +48,8 @@ class NeuronUpdate(wiring.Component):
     done : results of a beat are valid in this cycle.
     done_index, done_local, done_group : which.
     done_exists : lanes of the beat that hold real neurons.
-    spikes, v : U spikes (LI: all ones; only of real neurons), U membrane potentials.
-    counts : U numbers of spikes, where a neuron may fire several times in a timestep.
+    spikes, v : U spikes (LI: all ones; RELU: whether the activation changed; only of real neurons), U membrane potentials.
+    counts : U numbers of spikes, where a neuron may fire several times in a timestep, or how its activation changed.
     w_valid, w_address, w_data : write port of the parameter memory, where there is one.
     s_valid, s_address, s_data : write of a state word, if ``writable``: only while no beat is under way, and not in the cycle after ``busy``.
     state : the state word at ``index``, in the same cycle, where the tile keeps v or is readable.
@@ -66,7 +66,7 @@ class NeuronUpdate(wiring.Component):
             "sums": In(data.ArrayLayout(signed(tile.accumulator_bits), u)), "side_sums": In(data.ArrayLayout(signed(tile.accumulator_bits), u)),
             "busy": Out(1), "done": Out(1), "done_index": Out(index), "done_local": Out(index), "done_group": Out(group),
             "done_exists": Out(u), "spikes": Out(u), "v": Out(data.ArrayLayout(signed(self._v_bits), u)),
-            **({"counts": Out(data.ArrayLayout(unsigned(tile.count_bits), u))} if tile.count_bits else {}),
+            **({"counts": Out(data.ArrayLayout(count_shape(tile), u))} if tile.count_bits else {}),
             "w_valid": In(1), "w_address": In(index), "w_data": In(parameter_layout(tile)),
             **({"s_valid": In(1), "s_address": In(index), "s_data": In(state_layout(tile))} if writable else {}),
             **({"state": Out(state_layout(tile))} if tile.keeps_v or tile.readable else {}),
@@ -121,9 +121,11 @@ class NeuronUpdate(wiring.Component):
                 put_quiet(pipe, beats, profiles, read.data[lane].quiet)
             check_threshold(m, pipe, beats, profiles, tile, lane)
             count_spikes(m, pipe, profiles, tile, f"lane_{lane}")
-            m.d.comb += [self.v[lane].eq(pipe.at("v", done)), self.spikes[lane].eq(pipe.at("fired", done))]
+            sends = [pipe.at(f"changed_lane_{lane}_{k}" if p.changes else "fired", done) for k, p in enumerate(profiles)]
+            m.d.comb += [self.v[lane].eq(pipe.at("v", done)), self.spikes[lane].eq(profiles.choose(sends, beats.at("group", done)))]
             if tile.count_bits:
-                counts = [pipe.at("fired" if p.max_spikes == 1 else f"n_n_lane_{lane}_{k}", done) for k, p in enumerate(profiles)]
+                counts = [pipe.at(("change_lane_" if p.changes else "n_n_lane_") + f"{lane}_{k}" if p.counts else "fired", done)
+                          for k, p in enumerate(profiles)]
                 m.d.comb += self.counts[lane].eq(profiles.choose(counts, beats.at("group", done)))
             results = {p: next_state(m, pipe, p, f"lane_{lane}_{k}", done, written) for k, p in enumerate(profiles)}
             for k, p in enumerate(profiles if tile.keeps_v else ()):

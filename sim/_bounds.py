@@ -49,7 +49,7 @@ def _widest(p: Population, sums: Mapping[Port, int]) -> int:
         if p.gain is Gain.COMPLEMENT:
             # A factor per neuron can be 0 where that of the decay, the largest, is not.
             values.append((i + 1) << (p.decay.fraction_bits or 2))
-        drive = 2 * i
+        drive = 2 * i + int(np.abs(p.bias).max())
     if p.has_gate:
         values += [256 * max(v, 1 << (p.i_bits - 1)) + 256, sums.get(Port.GATE, 0) + int(np.abs(p.gate_bias).max()) + (1 << p.gate_shift)]
     if p.adapts:

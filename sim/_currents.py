@@ -16,7 +16,7 @@ class Current:
 
     Parameters
     ----------
-    population : CUBALIF, CUBALI or SPIKGRU.
+    population : CUBALIF, CUBALI or SPIKGRU, or one that holds its current.
     i : currents to start from, ``[n, size]``; copied.
     dtype : from :func:`~spikeloom.sim._bounds.state_dtype`.
 
@@ -33,13 +33,17 @@ class Current:
         self._limit = 1 << (population.i_bits - 1)
         self._alpha = tiled(population.alpha, len(i), dtype)
         self._beta = tiled(population.beta, len(i), dtype)
+        self._bias = tiled(population.bias, len(i), dtype) if population.held else None
 
     def step(self, total: np.ndarray) -> np.ndarray:
-        """Advance by ``total``, (A << G) + b; returns what drives the membrane: i, or complement(i). All ``[n * size]``."""
+        """Advance by ``total``, (A << G) + b, or A << G where it is held; returns what drives the membrane: i, complement(i), or i + b. All
+        ``[n * size]``."""
         p = self._population
         i = p.current_decay.apply(self.i, p.rounding, self._alpha) + total
         self.saturations += int(np.count_nonzero((i >= self._limit) | (i < -self._limit)))
         np.clip(i, -self._limit, self._limit - 1, out=self.i, casting="unsafe")
+        if self._bias is not None:
+            return self.i + self._bias
         return self.i if p.gain is Gain.UNIT else p.decay.complement(self.i, p.rounding, self._beta)
 
 

@@ -88,9 +88,10 @@ class _Chunk:
             self.marks[p.name][0] += self.before.spikes[p.name].ravel()
             result.spike_counts[p.name] = np.zeros((self.n, p.size), dtype=np.int64)
             # One event per spike, unless a neuron may send several in one.
-            self.sent[p.name] = result.spike_counts[p.name] if p.max_spikes == 1 else np.zeros((self.n, p.size), dtype=np.int64)
+            alone = p.payload_range == (1, 1)
+            self.sent[p.name] = result.spike_counts[p.name] if alone else np.zeros((self.n, p.size), dtype=np.int64)
             if self.record:
-                result.spikes[p.name] = np.empty((self.n, self.n_steps, p.size), dtype=bool if p.max_spikes == 1 else np.int16)
+                result.spikes[p.name] = np.empty((self.n, self.n_steps, p.size), dtype=bool if alone else np.int16)
 
     def run(self) -> ChunkResult:
         for start in range(0, self.n_steps, self.block):
@@ -160,11 +161,14 @@ class _Chunk:
             self.result.currents[name][:, start + k] = neurons.current.i.reshape(self.n, layer.population.size)
 
     def _send(self, population: Population, first: int, n_steps: int) -> None:
-        """Turn the marks of some timesteps into events, whose payload is the number of spikes."""
+        """Turn the marks of some timesteps into events, whose payload is the number of spikes, or the change of an activation."""
         if population.spikes:
-            at = self.plan.history[population.name] + first
+            at, marks = self.plan.history[population.name] + first, self.marks[population.name]
             out = self.events[population.name][at : at + n_steps].reshape(n_steps, self.n * population.size)
-            np.add(self.marks[population.name][first + 1 : first + 1 + n_steps], 1, out=out, casting="unsafe")
+            if population.changes:
+                np.subtract(marks[first + 1 : first + 1 + n_steps], marks[first : first + n_steps], out=out, casting="unsafe")
+            else:
+                np.add(marks[first + 1 : first + 1 + n_steps], 1, out=out, casting="unsafe")
 
     def _collect(self, p: Population, start: int, n_steps: int) -> None:
         """Readouts, counts and records of one block."""
@@ -179,9 +183,9 @@ class _Chunk:
             # A block has at most 2**17 timesteps: float32 counts those exactly, but not 255 spikes in each.
             counts = of.sum(axis=0, dtype=np.float32 if p.max_spikes == 1 else np.float64).astype(np.int64)
             self.result.spike_counts[p.name] += counts
-            if p.max_spikes > 1:
+            if p.payload_range != (1, 1):
                 self.sent[p.name] += np.count_nonzero(of, axis=0)
-                self.graded[p.name] = self.graded.get(p.name, 0) + np.count_nonzero(of > 1, axis=0)
+                self.graded[p.name] = self.graded.get(p.name, 0) + np.count_nonzero(abs(of) > 1, axis=0)
             if self.record:
                 out = self.result.spikes[p.name]
                 out[:, start : start + n_steps] = of.swapaxes(0, 1) != 0 if out.dtype == bool else of.swapaxes(0, 1)

@@ -89,8 +89,10 @@ def plan(network: Network) -> Plan:
 
 def _layer(network: Network, name: str, group: tuple[str, ...]) -> Layer:
     p = network.population(name)
-    plain = not (p.has_current or p.adapts or p.refractory or p.inhibition or p.max_spikes > 1)
+    plain = not (p.has_current or p.adapts or p.refractory or p.inhibition or p.max_spikes > 1 or p.changes)
     offsets = {Port.CURRENT: current_offset(p) if plain else p.bias}
+    if p.held:  # a current that is held sums up what arrives alone
+        offsets[Port.CURRENT] = np.zeros(p.size, dtype=np.int64)
     if p.has_gate:
         offsets[Port.GATE] = p.gate_bias
     elif network.incoming(name, Port.BLOCK):

@@ -31,7 +31,8 @@ class Result:
     Parameters
     ----------
     readouts : ``[N, values], int64`` of every population with a readout, accumulated since the reset; a value per neuron, or per class of a vote.
-    spike_counts : ``[N, size], int64`` of every spiking population, spikes of this call (the sum of the payloads of its events).
+    spike_counts : ``[N, size], int64`` of every spiking population, spikes of this call (the sum of the payloads of its events;
+        of a RELU by how much its activation changed).
     answers : ``[N], int64``, index of the best readout of the last population that has one (the lowest of equals), or None.
     confidences : ``[N], int64``, by how much the best is better than the second, or None.
     spikes : ``[N, T, size]`` of every spiking population: bool, or int16 where a neuron can spike more than once; empty unless recorded.
@@ -68,6 +69,7 @@ class SimulationReport:
     clips_per_second : of wall-clock time.
     readouts : ``[clips, values], int64`` per population with a readout.
     saturations : write-backs that saturated, per population, over all clips.
+    spike_counts : ``[clips, size], int64`` per population that spikes; of a RELU the activation at the end.
     """
 
     clips: int
@@ -79,6 +81,7 @@ class SimulationReport:
     clips_per_second: float
     readouts: dict[str, np.ndarray]
     saturations: dict[str, int]
+    spike_counts: dict[str, np.ndarray]
 
     @property
     def confidence(self) -> float | None:
@@ -151,7 +154,7 @@ def simulate(network: Network, clips: Clips, *, limit: int | None = None, progre
         clips=clips.n_clips, accuracy=accuracy, answers=result.answers, confidences=result.confidences,
         spikes_per_population={name: float(c.spikes.sum()) / max(clips.n_clips, 1) for name, c in result.counters.items()},
         sops=sum(int(c.sops.sum()) for c in result.counters.values()), clips_per_second=clips.n_clips / seconds,
-        readouts=result.readouts, saturations=result.saturations)
+        readouts=result.readouts, saturations=result.saturations, spike_counts=result.spike_counts)
 
 
 def _in_order(pool: ThreadPoolExecutor, job: Callable[[int], ChunkResult], starts: range, ahead: int) -> Iterator[ChunkResult]:

@@ -1,5 +1,5 @@
-"""The operations of SpikeLoom as functions: what ``spikeloom.load``, ``quantize``, ``compile``, ``simulate``, ``energy``, ``cosim``, ``deploy`` and
-``run`` are.
+"""The operations of SpikeLoom as functions: what ``spikeloom.load``, ``quantize``, ``compile``, ``simulate``, ``energy``, ``cosim``, ``deploy``,
+``run`` and ``spot`` are.
 
 Each imports what it needs when it is called: reading a network needs no hardware library, quantizing an .npz needs no torch.
 Where a function takes clips it takes :class:`~spikeloom.spec.clips.Clips` or a path (.npz, .npy, .wav), and ``progress`` is
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from ..sim.golden import SimulationReport
     from .energy.report import EnergyReport
     from .results import BuildResult, CosimResult, DeployResult, RunResult
+    from .stream.spotting import Spotting
 
-__all__ = ["boards", "compile", "cosim", "deploy", "energy", "load", "quantize", "run", "save", "simulate", "simulate_faults", "to_nir"]
+__all__ = ["boards", "compile", "cosim", "deploy", "energy", "load", "quantize", "run", "save", "simulate", "simulate_faults", "spot", "to_nir"]
 
 Source = str | os.PathLike[str]
 OnProgress = Callable[[int, int], None]
@@ -203,6 +204,30 @@ def run(network: Network, clips: Clips | Source, *, device: str, limit: int | No
 
     return on_device(network, device, _clips(clips, network, limit).take(limit), baud=baud, record=None if record is None else Path(record),
                      progress=progress)
+
+
+def spot(network: Network, source: Source | None, *, device: str = "golden", slide: bool = False, running_mean: bool = False,
+         step_s: float | None = None, seconds: float | None = None, trace: bool = False, baud: int | None = None, record: Source | None = None,
+         progress: OnProgress | None = None, **settings: float | None) -> Spotting:
+    """Spots words in a stream of sound or events, states carried on; iterate over what it returns: each word comes as soon as it is known.
+
+    Parameters
+    ----------
+    network : with a readout, and for sound an audio front end.
+    source : a file of sound (.wav) or events (.npz, .npy); None is the microphone.
+    device : ``"golden"`` for the golden model, or as of :func:`deploy`.
+    slide, running_mean, step_s, seconds, trace : see :class:`~spikeloom.software.stream.spotting.Spotting`.
+    settings : those of :class:`~spikeloom.software.stream.settings.StreamSettings` that differ from the network's; None leaves one as it is.
+
+    Raises NetworkError where the network, its front end or a setting does not allow it, FileFormatError for a file that is none, and DeviceError.
+    """
+    from .stream.settings import StreamSettings
+    from .stream.spotting import Spotting
+
+    return Spotting(network, None if source is None else Path(source), device=device, settings=StreamSettings.of(network, **settings), slide=slide,
+                    running_mean=running_mean, step_s=step_s, seconds=seconds, trace=trace, baud=baud, record=None if record is None else
+                    Path(record),
+                    progress=progress)
 
 
 def boards() -> Sequence[tuple[str, str]]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..boards.board import Board
 from ..gen.budget import estimate
 from ..gen.period import period_reason
+from ..gen.saved import saved_bits
 from ..gen.storage import StorageChoice
 from ..sim.scenario import Scenario
 from ..spec.chip import ChipSpec
@@ -49,6 +50,10 @@ def build_report(network: Network, chip: ChipSpec, board: Board, scenario: Scena
     out.append("\nSparse storage holds the existing synapses with their rows, and is chosen where the chip's memories get smaller by it: with random "
                "synapses it is the smaller one below the share of existing synapses in the last column. A tile's first sparse projection also takes "
                "accumulators, which count.\n")
+    saved = saved_bits(chip)
+    if saved:
+        out.append(f"\nPopulations of a tile that share a matrix read the same words: {saved} bits of weights and pointers less than if each had its "
+                   "own.\n")
     out.append("\n## Resources\n")
     needed = estimate(chip)
     measured = {"luts": result.luts, "ffs": result.ffs, "brams": result.brams, "dsps": result.dsps}

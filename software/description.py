@@ -10,7 +10,7 @@ from ..gen.storage import StorageChoice, storage_of
 from ..spec.errors import CapacityError
 from ..spec.network import Model, Network, Projection
 
-__all__ = ["Description", "describe", "neurons", "weight_bits", "weight_format"]
+__all__ = ["Description", "describe", "neurons", "shared_bits", "weight_bits", "weight_format"]
 
 
 class Description:
@@ -60,7 +60,7 @@ def describe(network: Network) -> dict[str, Any]:
     loop = {"populations": [p.source for p in d.reason.loop], "projections": len(d.reason.loop), "delay": d.reason.delay}
     return {
         "name": network.name, "digest": network.digest, "neurons": neurons(network), "synapses": sum(p.synapses for p in network.projections),
-        "weight_bits": weight_bits(network), "period": d.reason.period, "loop": loop if d.reason.loop else None,
+        "weight_bits": weight_bits(network), "shared_bits": shared_bits(network), "period": d.reason.period, "loop": loop if d.reason.loop else None,
         "populations": populations, "projections": [_projection(p, choice) for p, choice in zip(network.projections, choices, strict=True)],
         "metadata": dict(network.metadata)}
 
@@ -73,7 +73,16 @@ def neurons(network: Network) -> int:
 def weight_bits(network: Network) -> int:
     """Bits of all weights in their own formats, those of a matrix that several projections share once."""
     kept = {p.matrix or k: p for k, p in reversed(list(enumerate(network.projections)))}
-    return sum(p.synapses * p.weight_bits for p in kept.values())
+    return sum(_bits(p) for p in kept.values())
+
+
+def shared_bits(network: Network) -> int:
+    """Bits that weights would take more if each projection had its own."""
+    return sum(_bits(p) for p in network.projections) - weight_bits(network)
+
+
+def _bits(p: Projection) -> int:
+    return (p.weights.size if p.conv is not None else p.synapses) * p.weight_bits  # those of a kernel serve many synapses
 
 
 def _projection(p: Projection, choice: StorageChoice | None) -> dict[str, Any]:

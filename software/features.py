@@ -31,8 +31,10 @@ import numpy as np
 from ..spec.arithmetic import Rounding, round_shift
 from ..spec.clips import Clips
 from ..spec.errors import FileFormatError, NetworkError
+from .resampler import Resampler
 
-__all__ = ["apply_front_end", "is_raw_log_mel", "log_mel", "read_wav", "read_wav_clips", "resample"]
+__all__ = ["apply_front_end", "centred_at", "check_format", "is_raw_log_mel", "log_mel", "log_mel_of_cuts", "mono", "read_wav", "read_wav_clips",
+           "resample", "to_samples"]
 
 SAMPLE_RATE = 8000  # Hz
 CLIP_SAMPLES = 8000  # one second
@@ -43,7 +45,6 @@ STEPS_PER_OCTAVE, FLOOR_OCTAVES = 8, 12  # of power
 MAX_FILE_BYTES = 16 << 20
 MAX_SECONDS = 10
 MIN_RATE, MAX_RATE = 4000, 192_000  # Hz
-_SINC_ZEROS, _KAISER_BETA = 10, 5.0  # the anti-alias filter: zero crossings to each side, Kaiser window
 
 
 @lru_cache(maxsize=1)
@@ -83,9 +84,13 @@ def log_mel(samples: np.ndarray) -> np.ndarray:
     # The last window reaches past the end of the second by this many samples.
     overhang = (FRAMES - 1) * HOP + WINDOW - CLIP_SAMPLES
     padded = np.pad(padded, [(0, 0)] * (padded.ndim - 1) + [(0, overhang)])
-    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW, axis=-1)[..., ::HOP, :]
+    return log_mel_of_cuts(np.lib.stride_tricks.sliding_window_view(padded, WINDOW, axis=-1)[..., ::HOP, :])
+
+
+def log_mel_of_cuts(cuts: np.ndarray) -> np.ndarray:
+    """Log-mel features ``[..., 40], uint8`` of the samples below each window, ``[..., 256]``, as :func:`log_mel` cuts them."""
     hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(WINDOW) / WINDOW)
-    spectrum = np.fft.rfft(frames * hann, FFT)
+    spectrum = np.fft.rfft(cuts * hann, FFT)
     power = np.abs(spectrum) ** 2 @ _mel_bank().T
     octaves = np.log2(power + 1.0) - FLOOR_OCTAVES
     return np.clip(np.round(STEPS_PER_OCTAVE * octaves), 0, 255).astype(np.uint8)
@@ -131,33 +136,23 @@ def apply_front_end(q: np.ndarray, front_end: Mapping) -> np.ndarray:
     if "offset" in p:
         return np.minimum(np.maximum(q - p["offset"], 0) >> p["shift"], p["max"]).astype(np.int16)
     frames = q.shape[-2]
-    mean = (2 * q.sum(axis=-2, keepdims=True, dtype=np.int32) + frames) // (2 * frames)
+    return _around(q, q.sum(axis=-2, keepdims=True, dtype=np.int32), frames, p)
+
+
+def centred_at(q: np.ndarray, total: np.ndarray, frames: int, front_end: Mapping) -> np.ndarray:
+    """As :func:`apply_front_end` of a ``centred`` front end, but around a mean that is given: that of ``frames`` frames with the sum ``total``."""
+    return _around(np.asarray(q, dtype=np.int16), total, frames, _parameters(front_end))
+
+
+def _around(q: np.ndarray, total: np.ndarray, frames: int, p: Mapping[str, int]) -> np.ndarray:
+    mean = (2 * total + frames) // (2 * frames)
     return np.clip(round_shift(q - mean, p["shift"], Rounding.NEAREST), -p["max"], p["max"]).astype(np.int16)
 
 
 def resample(samples: np.ndarray, rate: int, to: int = SAMPLE_RATE) -> np.ndarray:
-    """Resample ``[n]`` from ``rate`` Hz to ``to`` Hz, float64, ``[ceil(n * to / rate)]``.
-
-    Polyphase: y[m] = sum_k x[k] h[m down - k up], h a sinc under a Kaiser window (beta 5) that cuts off at the lower of the two
-    Nyquist frequencies; the ends are taken as silence.
-    """
-    x = np.asarray(samples, dtype=np.float64)
-    if rate == to or not x.size:
-        return x
-    common = math.gcd(to, rate)
-    up, down = to // common, rate // common
-    half = _SINC_ZEROS * max(up, down)
-    h = np.sinc(np.arange(-half, half + 1) / max(up, down)) * np.kaiser(2 * half + 1, _KAISER_BETA)
-    h *= up / h.sum()
-    m = np.arange(-(-x.size * up // down))
-    first = -((half - m * down) // up)  # the first k whose tap m down - k up + half is not past the end of h
-    y = np.zeros(m.size)
-    for j in range(2 * half // up + 1):
-        k = first + j
-        tap = m * down - k * up + half
-        inside = (k >= 0) & (k < x.size) & (tap >= 0) & (tap <= 2 * half)
-        y += np.where(inside, x[np.clip(k, 0, x.size - 1)] * h[np.clip(tap, 0, 2 * half)], 0.0)
-    return y
+    """Resample ``[n]`` from ``rate`` Hz to ``to`` Hz, float64, ``[ceil(n * to / rate)]``, see :class:`~.resampler.Resampler`."""
+    resampler = Resampler(rate, to)
+    return np.concatenate([resampler.push(samples), resampler.finish()])
 
 
 def read_wav(path: str | Path, rate_hz: int = SAMPLE_RATE) -> np.ndarray:
@@ -181,21 +176,35 @@ def read_wav(path: str | Path, rate_hz: int = SAMPLE_RATE) -> np.ndarray:
     except Exception as error:  # wave lets EOFError, struct.error and others through for damaged headers
         reason = str(error) or type(error).__name__
         raise FileFormatError(f"{path} is not a PCM WAV file ({reason}). Save it as PCM, 16 bit, mono.") from None
-    if width not in (1, 2) or channels not in (1, 2) or not MIN_RATE <= rate <= MAX_RATE:
-        raise FileFormatError(f"{path} has {channels} channels of {8 * width} bits at {rate} Hz; a clip has 1 or 2 channels of "
-                              f"8 or 16 bits at {MIN_RATE} to {MAX_RATE} Hz. Convert it to PCM, 16 bit, mono, 16000 Hz.")
+    check_format(path, channels, width, rate)
     if not 0 < count <= MAX_SECONDS * rate:
         raise FileFormatError(f"{path} lasts {count / rate:.1f} s; a clip lasts more than 0 and at most {MAX_SECONDS} s "
                               "(its middle second is used). Cut out the word and save it alone.")
     if len(data) != count * channels * width:
         raise FileFormatError(f"{path} is cut short: its header promises {count * channels * width} bytes of sound, there are "
                               f"{len(data)}. Save or copy it again.")
+    return to_samples(resample(mono(data, channels, width), rate, rate_hz))
+
+
+def check_format(path: Path, channels: int, width: int, rate: int) -> None:
+    """Raises FileFormatError for a WAV file that :func:`mono` cannot read, or of a rate that is no sound's; ``width`` in bytes."""
+    if width not in (1, 2) or channels not in (1, 2) or not MIN_RATE <= rate <= MAX_RATE:
+        raise FileFormatError(f"{path} has {channels} channels of {8 * width} bits at {rate} Hz; a clip has 1 or 2 channels of "
+                              f"8 or 16 bits at {MIN_RATE} to {MAX_RATE} Hz. Convert it to PCM, 16 bit, mono, 16000 Hz.")
+
+
+def mono(data: bytes, channels: int, width: int) -> np.ndarray:
+    """PCM of 1 (unsigned) or 2 bytes, the mean of its channels, in units of a 16 bit sample, ``[n], float64``."""
     if width == 1:
         samples = (np.frombuffer(data, dtype=np.uint8).astype(np.float64) - 128.0) * 256.0
     else:
         samples = np.frombuffer(data, dtype="<i2").astype(np.float64)
-    mono = samples.reshape(count, channels).mean(axis=1)
-    return np.clip(np.round(resample(mono, rate, rate_hz)), -32768, 32767).astype(np.int16)
+    return samples.reshape(-1, channels).mean(axis=1)
+
+
+def to_samples(sound: np.ndarray) -> np.ndarray:
+    """Rounded and clipped to 16 bits, int16."""
+    return np.clip(np.round(sound), -32768, 32767).astype(np.int16)
 
 
 def read_wav_clips(path: str | Path, front_end: Mapping) -> Clips:

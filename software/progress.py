@@ -57,6 +57,11 @@ class Progress:
         left = (now - self._start) * (self._total - done) / done if done else None
         self._draw(f"{self._title}  {done}/{self._total}  {100 * done // self._total} %" + _clock(left))
 
+    def clear(self) -> None:
+        """Removes the line, until the next update: something is about to be printed."""
+        self._draw("")
+        self._drawn = -self.interval_s
+
     def _draw(self, text: str) -> None:
         if not self._visible:
             return

@@ -5,7 +5,8 @@ The archive is a plain zip of ``.npy`` members: ``header`` (the JSON text as byt
 ``projection_<j>_weights`` (``[target, source], int8``, of a convolution four-dimensional; once for projections that share a matrix), so
 ``numpy.load`` opens it too.
 
-Format version 2 has the fields that version 1 has not, version 3 convolutions; a network is written as the lowest version that has what it needs.
+Format version 2 has the fields that version 1 has not, version 3 convolutions, version 4 activations and currents that are held; a
+network is written as the lowest version that has what it needs.
 
 A file is not trusted: sizes are checked in the directory of the zip before anything is unpacked, unpacking stops at the size that
 was announced, and every array must have the type and shape that the header calls for.
@@ -35,7 +36,7 @@ from .neuron import Gain, Kind, Model, Port, Readout, Refractory, Reset
 __all__ = ["FORMAT", "FORMAT_VERSION", "load_network", "network_bytes", "save_network"]
 
 FORMAT = "spikeloom-network"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 _MAX_HEADER = 1 << 24
 _MAX_PROJECTIONS = 1 << 12
 _MAX_MEMBERS = 1 + 9 * MAX_POPULATIONS + _MAX_PROJECTIONS
@@ -52,6 +53,7 @@ _POPULATION: dict[str, type] = {
 _POPULATION_2: dict[str, type] = {
     "v_init": int, "current_decay": dict, "i_bits": int, "gain": str, "gate_shift": int, "adaptation_decay": dict, "a_bits": int,
     "max_spikes": int, "refractory": int, "refractory_mode": str, "inhibition": int, "v_floor": int, "arrays": list}
+_POPULATION_4: dict[str, type] = {"held": bool}
 _PROJECTION: dict[str, type] = {"source": str, "target": str, "weight_bits": int, "delay": int, "shift": int}
 _PROJECTION_2: dict[str, type] = {"port": str, "codebook": list, "kind": str, "matrix": str}
 _PROJECTION_3: dict[str, type] = {"conv": dict}
@@ -65,7 +67,8 @@ def network_bytes(network: Network) -> bytes:
     populations, projections = [p.header() for p in network.populations], [p.header() for p in network.projections]
     # v_init is a field of version 1 as well, where all neurons share it.
     later = [set(p) & set(_POPULATION_2) - {"v_init"} for p in populations] + [set(p) & set(_PROJECTION_2) for p in projections]
-    version = 3 if any(set(p) & set(_PROJECTION_3) for p in projections) else 2 if any(later) else 1
+    hybrid = any(set(p) & set(_POPULATION_4) or p["model"] == Model.RELU.value for p in populations)
+    version = 4 if hybrid else 3 if any(set(p) & set(_PROJECTION_3) for p in projections) else 2 if any(later) else 1
     header = {"format": FORMAT, "format_version": version, "name": network.name, "metadata": dict(network.metadata),
               "populations": populations, "projections": projections}
     members = {"header": np.frombuffer(json.dumps(header, sort_keys=True).encode(), dtype=np.uint8)}
@@ -224,7 +227,7 @@ class _Reader:
 
     def _population(self, i: int, record: Any) -> Population:
         where = f"population {i}"
-        self._fields(where, record, _POPULATION, _POPULATION_2)
+        self._fields(where, record, _POPULATION, {**_POPULATION_2, **_POPULATION_4})
         values = dict(record)
         self._enumerations(where, values)
         for name in ("decay", "current_decay", "adaptation_decay"):

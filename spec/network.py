@@ -84,6 +84,10 @@ class Network:
                 raise NetworkError(f"{where}: an {source.model.name} population does not spike, so it cannot be a source; use a model that "
                                    "fires, or lead from a population before it")
             _check_port(projection, target, where)
+            if source.changes and not (target.sums_changes and projection.port is Port.CURRENT):
+                raise NetworkError(f"{where}: {source.name!r} is a RELU, whose events are changes of its activation, and {target.name!r} does not "
+                                   "sum them up at this port; lead to port 'i' of a RELU, of a population with held=True, or of an LI without a "
+                                   "decay")
             if projection.conv is not None and projection.shape != (target.size, source.size):
                 maps = [list(projection.conv.shape), list(projection.conv.out_shape)]
                 raise NetworkError(f"{where}: its maps are {maps[0]} and {maps[1]} (channels, height, width), and the populations have {source.size} "
@@ -205,14 +209,14 @@ def _check_maps(projections: tuple[Projection, ...]) -> None:
 
 
 def _check_matrices(projections: tuple[Projection, ...]) -> None:
-    """Projections that share a matrix have the same synapses in the same format."""
+    """Projections that share a matrix have the same weights in the same format; those of convolutions may lead between maps of other sizes."""
     first: dict[str, Projection] = {}
     for projection in projections:
         if not projection.matrix:
             continue
         other = first.setdefault(projection.matrix, projection)
-        formats = [(p.weight_bits, p.shift, p.codebook, p.kind, p.conv) for p in (projection, other)]
+        formats = [(p.weight_bits, p.shift, p.codebook, p.kind) for p in (projection, other)]
         if projection.weights.shape != other.weights.shape or not np.array_equal(projection.weights, other.weights) or formats[0] != formats[1]:
             raise NetworkError(f"Projection {projection.source} -> {projection.target}: it shares the matrix {projection.matrix!r} with "
-                               f"{other.source} -> {other.target}, but its weights, weight_bits, shift, codebook, geometry or kind differ; make them "
-                               "equal, or give it another name")
+                               f"{other.source} -> {other.target}, but its weights, weight_bits, shift, codebook or kind differ; make them equal, "
+                               "or give it another name")

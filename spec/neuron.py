@@ -18,6 +18,7 @@ class Model(enum.Enum):
     CUBALI = "cubali"  # LI driven by a synaptic current
     SPIKGRU = "spikgru"  # membrane and synaptic current mixed by a gate that is computed in each timestep
     ALIF = "alif"  # LIF whose threshold rises with each spike and decays
+    RELU = "relu"  # activation of an artificial neuron: sums changes, and sends those of its activation
 
 
 class Reset(enum.Enum):

@@ -55,11 +55,12 @@ class Population(ModelTraits, MembraneFormat):
     labels : names of classes, one per readout value, or empty.
     beta : ``[size]``, factor of ``decay`` (a multiplier) per neuron, or None: that of ``decay`` for all.
     current_decay, alpha, i_bits : decay of the synaptic current i, its factor per neuron (or None), and the width of i, 2..32.
+    held : IF, LIF, ALIF, LI: what arrives is summed up in a current i that stays (``i_bits`` wide), and drives the membrane in each timestep.
     gain : :class:`~spikeloom.spec.neuron.Gain` of the current into the membrane (CUBALIF, CUBALI).
     gate_table, gate_shift, gate_bias : SPIKGRU: z in 1/256 by the gate's argument, ``[2**k]`` of 0..255, k 1..12; the argument is the gate's
         sum plus ``gate_bias`` ``[size]``, shifted right by ``gate_shift``, 0..31.
     adaptation_decay, jump, a_bits : ALIF: decay of the threshold's rise a, what a spike adds to it ``[size]``, its width (unsigned, 1..31).
-    max_spikes : most spikes of a neuron in a timestep, 1..255; more than one travel as one event with that payload.
+    max_spikes : most spikes of a neuron in a timestep, 1..255; more than one travel as one event with that payload. RELU: largest activation.
     refractory, refractory_mode : timesteps after a spike in which the neuron does not fire, 0..63, and whether it integrates.
     inhibition : timesteps, counted from its own, for which an event at the BLOCK port keeps the neuron from firing, 0..63.
     v_floor : lower clip of v, at most 0, or None.
@@ -86,6 +87,7 @@ class Population(ModelTraits, MembraneFormat):
     current_decay: Decay = Decay()
     alpha: Any = None
     i_bits: int = 16
+    held: bool = False
     gain: Gain = Gain.UNIT
     gate_table: Any = None
     gate_shift: int = 0
@@ -120,6 +122,8 @@ class Population(ModelTraits, MembraneFormat):
         for name, of in (("beta", "decay"), ("alpha", "current_decay")):
             if getattr(self, name) is not None:
                 self._check_factors(name, of, where)
+        if not isinstance(self.held, bool):
+            raise NetworkError(f"{where}: held must be True or False, not {self.held!r}")
         if self.readout is not Readout.NONE:
             object.__setattr__(self, "output", True)
         self._check_classes(where)
@@ -137,6 +141,8 @@ class Population(ModelTraits, MembraneFormat):
         self._check_ranges(where)
         if self.has_gate:
             self._check_gate(where)
+        if self.changes:
+            self._check_activation(where)
         if not self.spikes:
             if self.reset is not Reset.NONE:
                 raise NetworkError(f"{where}: an {self.model.name} neuron does not fire, so it has no reset; leave reset at 'none'")
@@ -174,7 +180,13 @@ class Population(ModelTraits, MembraneFormat):
         """A parameter that the model does not have must be left alone: it would not do what its writer thinks."""
         unused = []
         if not self.has_current:
-            unused += ["current_decay", "alpha", "i_bits"]
+            unused += ["i_bits"]
+        if not self.has_current or self.held:
+            unused += ["current_decay", "alpha"]
+        if self.model not in _HOLDING:
+            unused += ["held"]
+        if self.changes:
+            unused += ["reset", "bias", "refractory", "refractory_mode", "inhibition", "v_floor"]
         if self.model not in (Model.CUBALIF, Model.CUBALI):
             unused += ["gain"]
         if not self.has_gate:
@@ -195,9 +207,9 @@ class Population(ModelTraits, MembraneFormat):
                                 ("max_spikes", 1, 255), ("refractory", 0, 63), ("inhibition", 0, 63)):
             if not low <= getattr(self, name) <= high:
                 raise NetworkError(f"{where}: {name} must be {low} to {high}, not {getattr(self, name)}")
-        if self.model in (Model.IF, Model.SPIKGRU) and self.decay.kind != "none":
-            raise NetworkError(f"{where}: an {self.model.name} neuron has no decay of its membrane; "
-                               + ("use LIF" if self.model is Model.IF else "leave decay out: its gate takes that place"))
+        if self.model in _UNDECAYING and self.decay.kind != "none":
+            raise NetworkError(f"{where}: {'a' if self.changes else 'an'} {self.model.name} neuron has no decay of its membrane; "
+                               f"{_UNDECAYING[self.model]}")
         if self.v_floor is not None:
             check_fields(self, where, ("v_floor",), {})
         if self.v_floor is not None and not self.v_min <= self.v_floor <= 0:
@@ -207,9 +219,10 @@ class Population(ModelTraits, MembraneFormat):
             raise NetworkError(f"{where}: v_init {wrong} does not fit {self.v_bits} bits"
                                + ("" if self.v_floor is None else f" above the lower clip of {self.v_floor}")
                                + "; use more v_bits or another v_init")
-        largest = (1 << (self.i_bits - 1)) - 1 if self.has_current else self.v_max
+        in_current = self.has_current and not self.held
+        largest = (1 << (self.i_bits - 1)) - 1 if in_current else self.v_max
         if abs(self.bias).max() > largest:
-            width = "i_bits" if self.has_current else "v_bits"
+            width = "i_bits" if in_current else "v_bits"
             raise NetworkError(f"{where}: a bias of {self.bias[abs(self.bias).argmax()]} does not fit {getattr(self, width)} bits; "
                                f"use more {width} or a smaller bias")
         if self.jump.min() < 0 or self.jump.max() >= 1 << self.a_bits:
@@ -219,6 +232,11 @@ class Population(ModelTraits, MembraneFormat):
             raise NetworkError(f"{where}: an ALIF neuron fires at most once in a timestep; leave max_spikes at 1")
         if self.refractory_mode is Refractory.INTEGRATE and self.inhibition:
             raise NetworkError(f"{where}: inhibition keeps a neuron from firing, not from integrating: use the refractory mode 'fire'")
+
+    def _check_activation(self, where: str) -> None:
+        if self.output:
+            raise NetworkError(f"{where}: a RELU cannot be an output: its events are changes; lead it to a population of model 'li' without a decay, "
+                               "which sums them, and read that")
 
     def _check_gate(self, where: str) -> None:
         table = np.asarray([] if self.gate_table is None else self.gate_table)
@@ -233,10 +251,20 @@ class Population(ModelTraits, MembraneFormat):
         object.__setattr__(self, "gate_table", _frozen_array(table, n, where))
 
     @property
+    def has_current(self) -> bool:
+        """Whether its neurons have a synaptic current i: that of their model, or one that is held."""
+        return self.held or super().has_current
+
+    @property
+    def sums_changes(self) -> bool:
+        """Whether it keeps what arrived, so that events may be changes: a RELU, one that holds its current, or an LI without a decay."""
+        return self.held or self.changes or (self.model is Model.LI and self.decay.kind == "none")
+
+    @property
     def payload_range(self) -> tuple[int, int]:
         """Smallest and largest payload that its events can have: 0 is never sent, so that 0..1 is a plain spike."""
         if self.model is not Model.INPUT:
-            return 1, self.max_spikes
+            return -self.max_spikes if self.changes else 1, self.max_spikes
         low, high = self.payload_min, self.payload_max
         return (min(1, high) or 1) if low == 0 else low, (-1 if low < 0 else 1) if high == 0 else high
 
@@ -278,11 +306,14 @@ def _words(decay: Decay) -> str:
     return {"none": "no decay", "shift": "shifts"}[decay.kind]
 
 
+_HOLDING = (Model.IF, Model.LIF, Model.ALIF, Model.LI)
+_UNDECAYING = {Model.IF: "use LIF", Model.SPIKGRU: "leave decay out: its gate takes that place",
+               Model.RELU: "leave decay out: an activation is that of all that arrived"}
 _ARRAYS = ("v_init", "beta", "alpha", "gate_table", "gate_bias", "jump", "classes")
 _INTEGERS = ("size", "payload_min", "payload_max", "v_bits", "guard_bits", "i_bits", "gate_shift", "a_bits", "max_spikes", "refractory", "inhibition")
 _ENUMS: dict[str, type[enum.Enum]] = {"model": Model, "rounding": Rounding, "reset": Reset, "readout": Readout, "gain": Gain,
                                       "refractory_mode": Refractory}
 _DEFAULTS = {f.name: f.default for f in fields(Population)}
 # Fields that a file holds only where they are not the default: a file that needs none of them is the same as ever.
-_OPTIONAL = ("current_decay", "i_bits", "gain", "gate_shift", "adaptation_decay", "a_bits", "max_spikes", "refractory", "refractory_mode",
+_OPTIONAL = ("current_decay", "i_bits", "held", "gain", "gate_shift", "adaptation_decay", "a_bits", "max_spikes", "refractory", "refractory_mode",
              "inhibition", "v_floor")

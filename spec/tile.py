@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -139,7 +139,8 @@ class TileSpec:
     constant_parameters : theta, bias, gate_bias and jump are constants of the groups instead of a memory.
     parameters : what the memory holds of each neuron beside theta and bias.
     codebooks : per list (see ``lists``) the weights that its indices stand for, empty where weights are stored; empty if that is so for all lists.
-    shared : per list the list whose weights it reads, itself where it has its own; empty if that is so for all lists.
+    shared : per list the list whose weights it reads (of a scattered list: and pointers), itself where it has its own; empty if that is so for all
+        lists. Windows of different lists read the same words where their matrix, their channels and the list's codebook are the same.
     keeps_v : the state memory also holds v and i of the last timestep, and can be read.
     readable : every memory that can be written can be read.
     memories : one of :data:`MEMORIES`. With "spram", weights are in single-port memories, which hold nothing at power-up.
@@ -200,6 +201,10 @@ class TileSpec:
         """Number of the event list of a group's port."""
         return self.lists.index((group, port))
 
+    def shares(self, group: int, port: int) -> bool:
+        """Whether a group's list of a port reads what another's before it stores."""
+        return bool(self.shared) and (group, port) in self.lists and self.shared[self.list_of(group, port)] != self.list_of(group, port)
+
     def list_axons(self, number: int) -> int:
         """Axons of an event list."""
         index, port = self.lists[number]
@@ -243,11 +248,19 @@ class TileSpec:
 
     def sparse_base(self, group: int) -> int:
         """Address of the first sparse word of a group; its axons' words follow each other, those of windows left out."""
-        return sum(g.sparse.stored_words for g in self.groups[:group] if g.sparse)
+        return sum(g.sparse.stored_words for _, g in self._scattered(group) if g.sparse)
 
     def pointer_base(self, group: int) -> int:
         """Address of the pointer of a group's first scattered axon."""
-        return sum(len(g.sparse.words) for g in self.groups[:group] if g.sparse)
+        return sum(len(g.sparse.words) for _, g in self._scattered(group) if g.sparse)
+
+    def _scattered(self, group: int) -> list[tuple[int, GroupSpec]]:
+        """Groups whose scattered lists have storage of their own, before the one that holds that of ``group``."""
+        found = [(k, g) for k, g in enumerate(self.groups) if g.sparse is not None]
+        if self.shared:
+            owner = {k: self.lists[self.shared[self.list_of(k, SPARSE)]][0] for k, _ in found}
+            found, group = [(k, g) for k, g in found if owner[k] == k], owner.get(group, group)
+        return [(k, g) for k, g in found if k < group]
 
     @property
     def sparse_depth(self) -> int:
@@ -271,17 +284,38 @@ class TileSpec:
         return tuple(self.pointer_fields.values())
 
     def weight_base(self, number: int) -> int:
-        """Address of the first weight word of a list; the word of (row, axon) follows at row * axons + axon. Of a scattered list they are those of
-        its windows, one after the other (:mod:`.window`)."""
-        owner = self.shared[number] if self.shared else number
-        return sum(self._words(k) for k in range(owner) if not self.shared or self.shared[k] == k)
+        """Address of the first weight word of a list; the word of (row, axon) follows at row * axons + axon. Of a scattered list it is that of its
+        first window (:meth:`window_base`)."""
+        return self._weights[0][number]
 
-    def _words(self, number: int) -> int:
-        group, port = self.lists[number]
-        if port != SPARSE:
-            return self.rows(group) * self.list_axons(number)
-        sparse = self.groups[group].sparse
-        return sum(w.words(self.lanes) for w in sparse.windows) if sparse else 0
+    def window_base(self, number: int, window: int) -> int:
+        """Address of the first weight word of a window of a scattered list (:mod:`.window`)."""
+        return self._weights[1][number, window]
+
+    @cached_property
+    def _weights(self) -> tuple[list[int], dict[tuple[int, int], int], int]:
+        """First words of lists and of windows, and all words: list after list, what is shared where it comes first."""
+        bases: list[int] = []
+        windows: dict[tuple[int, int], int] = {}
+        kernels: dict[Hashable, int] = {}
+        end = 0
+        for number, (group, port) in enumerate(self.lists):
+            owner, sparse = self.shared[number] if self.shared else number, self.groups[group].sparse
+            bases.append(end if owner == number else bases[owner])
+            if owner == number and port != SPARSE:
+                end += self.rows(group) * self.list_axons(number)
+            for k, window in enumerate(sparse.windows if sparse and port == SPARSE else ()):
+                same = (window.matrix, window.first, window.channels, self.codebook(number)) if window.matrix else (number, k)
+                if owner != number:
+                    windows[number, k] = windows[owner, k]
+                elif same in kernels:
+                    windows[number, k] = kernels[same]
+                else:
+                    windows[number, k] = kernels[same] = end
+                    end += window.words(self.lanes)
+            if (number, 0) in windows:
+                bases[number] = windows[number, 0]
+        return bases, windows, end
 
     def codebook(self, number: int) -> tuple[int, ...]:
         """What the indices of a list stand for; empty where its weights are stored as they are."""
@@ -314,7 +348,7 @@ class TileSpec:
     @property
     def weight_depth(self) -> int:
         """Words of the weight memory, each ``lanes * weight_bits`` wide."""
-        return sum(self._words(k) for k in range(len(self.lists)) if not self.shared or self.shared[k] == k)
+        return self._weights[2]
 
     @property
     def n_updates(self) -> int:
@@ -411,6 +445,7 @@ class TileSpec:
         kept = [g.update for g in self.groups if self.keeps_v]
         fields = (("u", self.stored_bits, True), ("current", self.current_bits, True), ("a", self.a_bits, False), ("quiet", self.quiet_bits, False),
                   ("taken", self.taken_bits, False), ("spent", int(self.marks_spent), False),
+                  ("sent", max(g.update.sent_bits for g in self.groups), False),
                   ("v", max((u.v_bits for u in kept), default=0), True), ("i", max((u.i_bits for u in kept), default=0), True))
         return tuple(ParameterSpec(name=name, bits=bits, signed=signed) for name, bits, signed in fields if bits)
 
@@ -421,15 +456,22 @@ class TileSpec:
 
     @property
     def count_bits(self) -> int:
-        """Width of the number of spikes of a neuron in a timestep; 0 where it is 1 at most."""
+        """Width of the number of spikes of a neuron in a timestep, signed where groups send changes; 0 where it is 1 at most."""
         most = max(g.update.max_spikes for g in self.groups)
+        if self.has_changes:
+            return bits_signed(-most, most)
         return bits_unsigned(most) if most > 1 else 0
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether a group's events are changes of an activation."""
+        return any(g.update.changes for g in self.groups)
 
     @property
     def value_bits(self) -> int:
         """Width (signed) of the payloads of its own events: v of LI groups, or numbers of spikes; 0 if all are 1."""
         values = [g.update.v_bits if g.update.values else bits_unsigned(g.update.max_spikes) + 1
-                  for g in self.groups if g.key is not None and (g.update.values or g.update.max_spikes > 1)]
+                  for g in self.groups if g.key is not None and (g.update.values or g.update.counts)]
         return max([2, *values]) if values else 0
 
     @property

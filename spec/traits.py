@@ -6,7 +6,7 @@ from .neuron import Model
 
 __all__ = ["MembraneFormat", "ModelTraits"]
 
-_FIRING = (Model.IF, Model.LIF, Model.CUBALIF, Model.SPIKGRU, Model.ALIF)
+_FIRING = (Model.IF, Model.LIF, Model.CUBALIF, Model.SPIKGRU, Model.ALIF, Model.RELU)
 _CURRENT = (Model.CUBALIF, Model.CUBALI, Model.SPIKGRU)
 
 
@@ -17,7 +17,7 @@ class ModelTraits:
 
     @property
     def spikes(self) -> bool:
-        """Whether its neurons send spikes."""
+        """Whether its neurons send events by a threshold: spikes, or changes of an activation."""
         return self.model in _FIRING
 
     @property
@@ -29,6 +29,11 @@ class ModelTraits:
     def has_gate(self) -> bool:
         """Whether its neurons have a gate z."""
         return self.model is Model.SPIKGRU
+
+    @property
+    def changes(self) -> bool:
+        """Whether its events are changes of an activation, positive or negative."""
+        return self.model is Model.RELU
 
     @property
     def adapts(self) -> bool:

@@ -17,7 +17,8 @@ class UpdateSpec(MembraneFormat):
 
     ``input_shift`` is the left shift of the accumulator into v or i (guard bits plus what the projections have in common), ``side_shift`` that
     of the accumulator of the other port; ``values`` is set for LI populations, which send v each timestep instead of spikes. ``v_init`` is None
-    where each neuron has its own. A decay is None where the model has no such state; ``holds`` says refractory mode ``integrate``.
+    where each neuron has its own. A decay is None where the model has no such state; ``holds`` says refractory mode ``integrate``; ``held``: the
+    bias is not the current's, which only sums up what arrives; ``changes``: of RELU, whose counts are sent as changes.
     """
 
     decay: Decay
@@ -42,6 +43,8 @@ class UpdateSpec(MembraneFormat):
     holds: bool = False
     inhibition: int = 0
     v_floor: int | None = None
+    held: bool = False
+    changes: bool = False
 
     @property
     def has_gate(self) -> bool:
@@ -52,6 +55,21 @@ class UpdateSpec(MembraneFormat):
     def has_current(self) -> bool:
         """Whether there is a synaptic current."""
         return self.current_decay is not None
+
+    @property
+    def biases_current(self) -> bool:
+        """Whether the bias is the current's, not the membrane's."""
+        return self.has_current and not self.held
+
+    @property
+    def counts(self) -> bool:
+        """Whether n is not just whether v reached the threshold."""
+        return self.max_spikes > 1 or self.changes
+
+    @property
+    def sent_bits(self) -> int:
+        """Width of the stored activation of the timestep before; 0 where there is none."""
+        return bits_unsigned(self.max_spikes) if self.changes else 0
 
     @property
     def quiet_bits(self) -> int:
@@ -70,7 +88,7 @@ class UpdateSpec(MembraneFormat):
     @property
     def quotient_latency(self) -> int:
         """Cycles of the comparisons that find the number of spikes, and of what they take from the membrane."""
-        return self.max_spikes.bit_length() + 1 if self.max_spikes > 1 else 0
+        return self.max_spikes.bit_length() + 1 if self.counts else 0
 
     @property
     def multiplies(self) -> bool:
@@ -100,7 +118,7 @@ class UpdateSpec(MembraneFormat):
         low, high = min(low, 0, held[0]), max(high, 0, held[1])
         if self.reset is Reset.SUBTRACT:
             low -= theta
-        bias = 1 << (bias_bits - 1) if bias_bits and not self.has_current else 0
+        bias = 1 << (bias_bits - 1) if bias_bits and not self.biases_current else 0
         return low - bias, high + bias
 
     def current_bounds(self, bias_bits: int) -> tuple[int, int]:
@@ -108,5 +126,5 @@ class UpdateSpec(MembraneFormat):
         if self.current_decay is None:
             return 0, 0
         low, high = self.current_decay.bounds(-(1 << (self.i_bits - 1)), (1 << (self.i_bits - 1)) - 1, self.rounding)
-        bias = 1 << (bias_bits - 1) if bias_bits else 0
+        bias = 1 << (bias_bits - 1) if bias_bits and not self.held else 0
         return min(low, 0) - bias, max(high, 0) + bias

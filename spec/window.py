@@ -7,7 +7,7 @@ Words of weights: P output channels each, for block b of P channels, input chann
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -45,12 +45,14 @@ class Steps(NamedTuple):
 @dataclass(frozen=True, kw_only=True)
 class WindowSpec:
     """A convolution onto a slice of its target: ``channels`` output channels from ``first`` on; ``axon`` is the first of its axons in their list,
-    one per neuron of the source map."""
+    one per neuron of the source map. ``matrix`` names its stored weights, where others of the same name and channels read the same words: (name, left
+    shift), or None."""
 
     conv: Conv
     axon: int
     first: int
     channels: int
+    matrix: tuple[str, int] | None = field(default=None, compare=False)  # a chip takes other names for the same weights
 
     @property
     def axons(self) -> int:

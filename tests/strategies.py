@@ -22,8 +22,11 @@ DECAYS = st.one_of(
     st.builds(Decay, shift_a=st.integers(1, 6), shift_b=st.integers(1, 6)))
 WIDTHS = st.one_of(st.integers(6, 20), st.integers(6, 20), st.integers(2, 32))  # of v and i where everything is allowed
 PLAIN = (Model.LIF, Model.LIF, Model.IF, Model.LI)
-MODELS = (Model.LIF, Model.CUBALIF, Model.SPIKGRU, Model.ALIF, Model.LI, Model.IF, Model.CUBALIF, Model.SPIKGRU, Model.ALIF, Model.CUBALI)
+MODELS = (Model.LIF, Model.CUBALIF, Model.SPIKGRU, Model.ALIF, Model.LI, Model.IF, Model.CUBALIF, Model.SPIKGRU, Model.ALIF, Model.CUBALI,
+          Model.RELU)
 VALUES = (Model.LI, Model.CUBALI)  # those that are read and do not spike
+HYBRID = (Model.RELU, Model.LIF, Model.RELU, Model.ALIF, Model.LI, Model.IF)
+HOLDING = (Model.IF, Model.LIF, Model.ALIF, Model.LI)  # those that can hold their current
 
 
 @st.composite
@@ -51,7 +54,7 @@ def _same(conv: Conv) -> Conv:
 
 @st.composite
 def _populations(draw, name: str, max_size: int, model: Model, rng: np.random.Generator, output: bool, extended: bool,
-                 size: int | None = None) -> Population:
+                 size: int | None = None, hybrid: bool = False) -> Population:
     size = draw(st.integers(1, max_size)) if size is None else size
     if model is Model.INPUT:
         low, high = draw(st.sampled_from(PAYLOADS))
@@ -65,12 +68,14 @@ def _populations(draw, name: str, max_size: int, model: Model, rng: np.random.Ge
     bias_max = min(bias_limit, draw(st.sampled_from((1, 5, 100, bias_limit)))) if with_bias else 0
     theta, bias = rng.integers(1, theta_max + 1, size), rng.integers(-bias_max, bias_max + 1, size)
     fields |= {
-        "decay": Decay() if model in (Model.IF, Model.SPIKGRU) else draw(DECAYS), "rounding": draw(st.sampled_from(Rounding)),
-        "reset": Reset.NONE if model in VALUES else draw(st.sampled_from(Reset)), "guard_bits": draw(st.integers(0, 4)), "v_bits": v_bits,
-        "theta": theta[:1].repeat(size) if uniform else theta, "bias": bias[:1].repeat(size) if uniform else bias,
+        "decay": Decay() if model in (Model.IF, Model.SPIKGRU, Model.RELU) else draw(DECAYS), "rounding": draw(st.sampled_from(Rounding)),
+        "reset": Reset.NONE if model in (*VALUES, Model.RELU) else draw(st.sampled_from(Reset)),
+        "guard_bits": draw(st.integers(0, 4)), "v_bits": v_bits,
+        "theta": theta[:1].repeat(size) if uniform else theta,
+        "bias": 0 if model is Model.RELU else bias[:1].repeat(size) if uniform else bias,
         "v_init": max(-largest - 1, min(largest, draw(st.sampled_from((0, 0, 3, -5, largest, -largest - 1)))))}
     if extended:
-        fields |= _of_any(draw, model, size, fields, rng)
+        fields |= _of_any(draw, model, size, fields, rng, hybrid)
     if model in VALUES:
         fields["readout"] = draw(st.sampled_from((Readout.LAST, Readout.SUM, Readout.MAX)))
     elif output:
@@ -103,7 +108,7 @@ def _of_model(draw, model: Model, size: int, rng: np.random.Generator) -> dict:
     return fields
 
 
-def _of_any(draw, model: Model, size: int, have: dict, rng: np.random.Generator) -> dict:
+def _of_any(draw, model: Model, size: int, have: dict, rng: np.random.Generator, hybrid: bool = False) -> dict:
     """Fields that a population of any model can have beside those it ``have``."""
     fields: dict = {}
     for name, of in (("beta", "decay"), ("alpha", "current_decay")):
@@ -112,14 +117,18 @@ def _of_any(draw, model: Model, size: int, have: dict, rng: np.random.Generator)
             fields[name] = rng.integers(0, (1 << decay.fraction_bits) + 1, size)
     low = -(1 << (have["v_bits"] - 1))
     high = -low - 1
-    if draw(st.sampled_from((False, False, True))):
+    if model is not Model.RELU and draw(st.sampled_from((False, False, True))):
         low = fields["v_floor"] = max(low, draw(st.sampled_from((0, -1, -20, -1000, low))))
     near = draw(st.sampled_from((None, 5, 1 << 31)))
     fields["v_init"] = max(low, have["v_init"]) if near is None else rng.integers(max(low, -near), min(high, near) + 1, size)
+    if model in HOLDING and draw(st.sampled_from((False, True) if hybrid else (False, False, False, True))):
+        fields |= {"held": True, "i_bits": draw(WIDTHS)}
     if model in VALUES:
         return fields
     if model is not Model.ALIF:
         fields["max_spikes"] = draw(st.sampled_from((1, 1, 1, 1, 1, 1, 1, 1, 2, 3, 4, 5, 7, 8, 9, 255)))
+    if model is Model.RELU:
+        return fields
     fields["refractory"] = draw(st.sampled_from((0, 0, 0, 1, 2, 3, 5, 63)))
     fields["inhibition"] = draw(st.sampled_from((0, 0, 1, 2, 4, 63)))
     # A population without refractory timesteps can have the mode, which then does nothing.
@@ -157,7 +166,7 @@ def _projections(draw, source: Population, target: Population, delay: int, port:
 @st.composite
 def random_networks(draw, max_size: int = 14, max_populations: int = 4, max_inputs: int = 2, max_delay: int = 4,
                     recurrent: bool = True, extra_projections: int = 4, sparse: bool = True, shared: bool = True, conv: bool = True,
-                    convolutional: bool = False,
+                    convolutional: bool = False, hybrid: bool = False,
                     models: tuple[Model, ...] | None = None) -> Network:
     """A valid network: 1 to ``max_inputs`` inputs (unit, sign or graded) and populations of 1 to ``max_size`` neurons.
 
@@ -167,22 +176,32 @@ def random_networks(draw, max_size: int = 14, max_populations: int = 4, max_inpu
     About half of the networks are plain: IF, LIF and LI with weights of 2 to 8 bits, read as a count or a value. The others have any model
     and whatever the contract allows of it. ``models`` are those to draw from, in either half. ``sparse`` allows sparse projections,
     ``shared`` projections that share a matrix, ``conv`` convolutions (all: in the other half). ``convolutional``: a network of that half, each
-    population of which is led to by a convolution, if it is drawn one.
+    population of which is led to by a convolution, if it is drawn one. ``hybrid``: one with activations, and spikes that
+    may hold their current.
     """
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    extended = convolutional or draw(st.booleans())
+    extended = convolutional or hybrid or draw(st.booleans())
+    models = HYBRID if hybrid else models
     inputs = [draw(_populations(f"in{i}", max_size, Model.INPUT, rng, False, extended)) for i in range(draw(st.integers(1, max_inputs)))]
     n = draw(st.integers(1, max_populations))
     drawn = [draw(st.sampled_from(models or (MODELS if extended else PLAIN))) for _ in range(n)]
     outputs = [draw(st.booleans()) for _ in range(n)]
+    outputs = [output and model is not Model.RELU for output, model in zip(outputs, drawn)]  # that is not read
     if not any(outputs) and not any(model in VALUES for model in drawn):
+        drawn[-1] = Model.LIF if drawn[-1] is Model.RELU else drawn[-1]
         outputs[-1] = True
     neurons: list[Population] = []
+
+    def may(source: Model, target: Model) -> bool:
+        """Whether a projection may lead from one to the other: changes of an activation only to those that can sum them."""
+        return source is not Model.RELU or target in (*HOLDING, Model.RELU)
+
     maps: dict[str, tuple[Population, Conv]] = {}  # source, and geometry, of populations that a convolution leads to
     for i, (model, output) in enumerate(zip(drawn, outputs)):
-        source = draw(st.sampled_from(inputs + [p for p in neurons if p.model not in VALUES]))
+        source = draw(st.sampled_from(inputs + [p for p in neurons if p.model not in VALUES and may(p.model, model)]))
         geometry = draw(convolutions(source.size, 3 * max_size)) if extended and conv and (convolutional or draw(st.booleans())) else None
-        neurons.append(draw(_populations(f"p{i}", max_size, model, rng, output, extended, geometry and geometry.target_size)))
+        neurons.append(draw(_populations(f"p{i}", max_size, model, rng, output, extended, geometry and geometry.target_size,
+                                     hybrid)))
         if geometry is not None:
             maps[f"p{i}"] = source, geometry
     spiking = [i for i, model in enumerate(drawn) if model not in VALUES]
@@ -194,14 +213,15 @@ def random_networks(draw, max_size: int = 14, max_populations: int = 4, max_inpu
             delay = max(begin[1], draw(st.sampled_from((0, 0, 0, 1, max_delay))))
         return draw(_projections(begin[0], target, delay, port, rng, extended, extended and sparse, geometry))
 
-    def any_source(target: int) -> tuple[Population, int]:
-        """A population that may lead to neurons[target], and the least delay of its projection."""
-        source = draw(st.sampled_from([-1, *(k for k in spiking if recurrent or k < target)]))
+    def any_source(target: int, spikes: bool = False) -> tuple[Population, int]:
+        """A population that may lead to neurons[target] (one of ``spikes`` alone), and the least delay of its projection."""
+        source = draw(st.sampled_from([-1, *(k for k in spiking if (recurrent or k < target) and may(drawn[k], drawn[target])
+                                             and not (spikes and drawn[k] is Model.RELU))]))
         return (draw(st.sampled_from(inputs)), 0) if source < 0 else (neurons[source], int(source >= target))
 
     projections = []
     for i, target in enumerate(neurons):
-        before = inputs + [neurons[k] for k in spiking if k < i]
+        before = inputs + [neurons[k] for k in spiking if k < i and may(drawn[k], target.model)]
         if target.name in maps:
             projections.append(project((maps[target.name][0], 0), target, geometry=maps[target.name][1]))
             if recurrent and target.model not in VALUES and draw(st.sampled_from((False, False, True))):
@@ -221,7 +241,9 @@ def random_networks(draw, max_size: int = 14, max_populations: int = 4, max_inpu
             projections.append(project(any_source(i), target, Port.GATE))
         if target.inhibition and not target.has_gate and draw(st.sampled_from((True, True, True, False))):
             lateral = recurrent and draw(st.booleans())
-            projections.append(project((target, 1) if lateral else any_source(i), target, Port.BLOCK))
+            projections.append(project((target, 1) if lateral else any_source(i, spikes=True), target, Port.BLOCK))
+    summing = {p.target for p in projections if by_name[p.source].model is Model.RELU and not by_name[p.target].sums_changes}
+    neurons = [replace(p, held=True) if p.name in summing else p for p in neurons]
     if extended and shared and draw(st.booleans()):  # the same synapses once more, later
         first = draw(st.integers(0, len(projections) - 1))
         projections[first] = replace(projections[first], matrix="shared")

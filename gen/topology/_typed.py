@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, TypeVar
 
+from ...spec.convolution import Conv
 from ...spec.errors import NetworkError
-from ...spec.network import Kind, Population
+from ...spec.network import Kind, Population, Projection
 
 __all__ = ["typed"]
 
@@ -34,7 +35,10 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "str": (lambda v: isinstance(v, str), "a text"),
     "bool": (lambda v: isinstance(v, bool), "True or False"),
     "Kind": (lambda v: isinstance(v, Kind), "a Kind, such as Kind.SPARSE"),
+    "Projection": (lambda v: isinstance(v, Projection), "a Projection"),
+    "Conv": (lambda v: isinstance(v, Conv), "a Conv"),
     "Sequence[int]": (lambda v: _is_sequence(v) and all(_is_integer(x) for x in v), "integers in a list"),
+    "Sequence[Projection]": (lambda v: _is_sequence(v) and all(isinstance(x, Projection) for x in v), "Projections in a list"),
     "Mapping[str, Sequence[Any]]": (lambda v: isinstance(v, Mapping) and all(_is_sequence(x) for x in v.values()), "lists by names"),
     "Sequence[tuple[Population, Projection]]": (lambda v: _is_sequence(v) and all(isinstance(x, tuple) and len(x) == 2 for x in v),
                                                 "pairs of a Population and the Projection into it, in a list"),

@@ -14,6 +14,7 @@ from ...spec.errors import SpikeLoomError
 from .. import api
 from ..atomic import replace_directory
 from ..clips import read_clips
+from ..counts import counted
 from ..progress import Progress
 from ..report import json_line, table
 from .arguments import add_json, add_limit, positive, positive_number
@@ -43,6 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="store all synapses of a projection, or only those that exist (default: whichever takes fewer bits)")
     parser.add_argument("--wrapper", choices=("axi",), help="also write the chip behind AXI4-Lite and AXI4-Stream, with a C header (docs/axi.md)")
     parser.add_argument("--export-state", action="store_true", help="neuron states can be read back over the configuration port")
+    parser.add_argument("--counts", metavar="NAMES",
+                        help="populations whose spikes are counted as well, separated by commas: READ gives the counts (docs/topology.md)")
     parser.add_argument("--counters", action="store_true", help="tiles count events, synaptic operations, updates and spikes")
     parser.add_argument("--link", metavar="BAUD", type=positive,
                         help="also write device.v, the chip behind a host link (UART) of this rate; see deploy and run")
@@ -63,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
         raise SpikeLoomError(f"Cannot write the folder {args.output}: it holds {', '.join(sorted(strange)[:3])}, which SpikeLoom did not write and "
                              "which would be lost; name a new or an empty folder.")
     network = api.load(args.network)
+    if args.counts is not None:
+        network = counted(network, args.counts.split(","))
     fitted: dict[str, Any] = {}
     if args.fit or args.min_area:
         fitted = {"fit": args.fit, "rate": args.rate, "clips": args.input and read_clips(args.input, network, args.limit).take(args.limit)}

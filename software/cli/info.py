@@ -15,7 +15,7 @@ import numpy as np
 from ...spec.arithmetic import Decay
 from ...spec.network import Model, Network, Population
 from .. import api
-from ..description import Description, describe, neurons, weight_bits, weight_format
+from ..description import Description, describe, neurons, shared_bits, weight_bits, weight_format
 from ..report import table
 from .arguments import add_json
 
@@ -36,9 +36,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _describe(network: Network) -> str:
-    d = Description(network)
+    d, saved = Description(network), shared_bits(network)
     totals = table([("network", network.name), ("digest", network.digest), ("neurons", f"{neurons(network):,}"),
-                    ("synapses", f"{sum(p.synapses for p in network.projections):,}"), ("weight bits", f"{weight_bits(network):,}"),
+                    ("synapses", f"{sum(p.synapses for p in network.projections):,}"),
+                    ("weight bits", f"{weight_bits(network):,}" + (f"; {saved:,} more without shared matrices" if saved else "")),
                     ("period", str(d.reason))])
     populations = table([_population(p) for p in network.populations],
                         ("population", "model", "size", "v bits", "decay", "reset", "theta", "readout"))

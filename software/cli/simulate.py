@@ -9,10 +9,13 @@ from pathlib import Path
 from ...sim.fault_runs import drawn
 from ...sim.faults import Fault
 from ...sim.golden import SimulationReport
+from ...spec.clips import Clips
 from ...spec.errors import NetworkError, SpikeLoomError
 from ...spec.network import Network, Readout
 from .. import api
 from ..atomic import replace_file
+from ..clips import read_clips
+from ..counts import write_counts
 from ..progress import Progress
 from ..report import json_line, table
 from .arguments import add_json, add_limit, positive
@@ -26,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input", metavar="CLIPS", type=Path, required=True, help="clips: .npz, .npy or .wav")
     add_limit(parser)
     parser.add_argument("--answers", action="store_true", help="also show the answer to each clip, by its label if it has one, and its confidence")
+    parser.add_argument("--counts", metavar="FILE.npz", type=Path,
+                        help="write how often each neuron of every layer spiked in each clip, for a classifier of your own (docs/topology.md)")
     add_json(parser)
     faults = parser.add_argument_group("faults", "errors of what is read from the weight memories, see docs/faults.md")
     faults.add_argument("--fault", metavar="FAULT", type=_fault,
@@ -48,8 +53,11 @@ def run(args: argparse.Namespace) -> int:
     if args.dynamic or args.static or args.write_faulty or args.fault_per != "clip":
         raise SpikeLoomError("--static, --dynamic, --fault-per and --write-faulty say how faults are; name them with --fault")
     network = api.load(args.network)
+    clips = args.input if args.counts is None else read_clips(args.input, network, args.limit)
     with Progress("simulate", quiet=args.json) as progress:
-        result = api.simulate(network, args.input, limit=args.limit, progress=progress.update)
+        result = api.simulate(network, clips, limit=args.limit, progress=progress.update)
+    if isinstance(clips, Clips):
+        write_counts(args.counts, result, clips.labels)
     answers = _answers(network, result) if args.answers else []
     if args.json:
         shown = {"answers": [word for _, word, _ in answers], "confidences": [confidence for *_, confidence in answers]} if args.answers else {}
@@ -78,6 +86,8 @@ def _answers(network: Network, result: SimulationReport) -> list[tuple[int, str,
 
 
 def _faults(args: argparse.Namespace) -> int:
+    if args.counts is not None:
+        raise SpikeLoomError("--counts writes the spikes of one run; --fault makes several: leave one of the two out")
     if args.answers:
         raise SpikeLoomError("--answers shows the answers of one run; --fault makes several: leave one of the two out")
     mode = "dynamic" if args.dynamic else "static"

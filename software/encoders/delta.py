@@ -42,11 +42,19 @@ class Delta:
 
     def encode(self, values: np.ndarray) -> np.ndarray:
         """``[frames, bands], int64`` in 2**-16 to ``[frames - 1, bands], int16``: -1, 0 and 1."""
+        return self.move(values[1:], self.reference(values[0]))[0]
+
+    def reference(self, first: np.ndarray) -> np.ndarray:
+        """Where the reference of each band starts, ``[bands], int64``, from the first frame of it."""
         step = fixed(self.threshold)
-        reference = (values[0] + step // 2) // step * step
-        events = np.zeros((max(len(values) - 1, 0), values.shape[1]), dtype=np.int16)
-        for t, value in enumerate(values[1:]):
+        return (first + step // 2) // step * step
+
+    def move(self, values: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Events of further frames, ``[frames, bands], int16``, and where the references are then."""
+        step = fixed(self.threshold)
+        events = np.zeros(values.shape, dtype=np.int16)
+        for t, value in enumerate(values):
             moved = (value - reference > step).astype(np.int64) - (value - reference < -step)
-            reference += step * moved
+            reference = reference + step * moved
             events[t] = moved
-        return events
+        return events, reference

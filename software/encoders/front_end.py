@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...spec.errors import NetworkError
-from ..features import BANDS, FLOOR_OCTAVES, FRAMES, SAMPLE_RATE, STEPS_PER_OCTAVE, apply_front_end, log_mel
+from ..features import BANDS, CLIP_SAMPLES, FLOOR_OCTAVES, FRAMES, SAMPLE_RATE, STEPS_PER_OCTAVE, apply_front_end, log_mel
 from .delta import Delta
 from .direct import Direct
 from .graded import Graded
@@ -28,7 +28,7 @@ from .poisson import Poisson
 from .settings import FRACTION, build
 from .thermometer import Thermometer
 
-__all__ = ["KINDS", "FrontEnd", "front_end"]
+__all__ = ["KINDS", "FrontEnd", "front_end", "octaves_of", "parts_of"]
 
 _ENCODERS: dict[str, type] = {"graded": Graded, "delta": Delta, "thermometer": Thermometer, "poisson": Poisson, "direct": Direct}
 KINDS = ("log_mel", *_ENCODERS)
@@ -40,6 +40,10 @@ class FrontEnd(Protocol):
     @property
     def sample_rate_hz(self) -> int:
         """Of the samples that it takes."""
+
+    @property
+    def samples(self) -> int:
+        """Samples of a clip; others are padded, or cut, at both ends."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -68,22 +72,28 @@ def front_end(config: Any) -> FrontEnd:
                            "as payloads in an .npz or .npy file.")
     if kind == "log_mel":
         return _KeywordLogMel(config)
+    return _Encoded(*parts_of(config))
+
+
+def parts_of(config: Mapping) -> tuple[Any, Normalise, MelSpectrum | None]:
+    """Encoder, normalisation, and features (None: the published 8 bit ones) of a front end of any kind but ``log_mel``; NetworkError as above."""
+    kind = config["kind"]
     parts = {k: v for k, v in config.items() if k not in ("features", "normalise")}
     encoder: Any = build(_ENCODERS[kind], parts, f"Front end of kind {kind}")
     normalise = build(Normalise, config.get("normalise", {}), f"Front end of kind {kind}, normalise")
     features = config.get("features")
     of = features.get("kind") if isinstance(features, Mapping) else None
     if of == "mel":
-        return _Encoded(encoder, normalise, build(MelSpectrum, features, f"Front end of kind {kind}, features"))
+        return encoder, normalise, build(MelSpectrum, features, f"Front end of kind {kind}, features")
     if of == "log_mel":
-        return _Encoded(encoder, normalise, None)
+        return encoder, normalise, None
     raise NetworkError(f"Front end of kind {kind}: features must be an object of kind mel or log_mel, not {str(of)[:40]!r}")
 
 
 class _KeywordLogMel:
     """Kind ``log_mel``: 8 bit features and their integer scaling, as kws-small was trained on."""
 
-    sample_rate_hz, shape, takes_log_mel = SAMPLE_RATE, (FRAMES, BANDS), True
+    sample_rate_hz, samples, shape, takes_log_mel = SAMPLE_RATE, CLIP_SAMPLES, (FRAMES, BANDS), True
 
     def __init__(self, config: Mapping) -> None:
         apply_front_end(np.zeros((FRAMES, BANDS), np.uint8), config)  # refuses wrong parameters now, not at the first clip
@@ -115,6 +125,10 @@ class _Encoded:
         return SAMPLE_RATE if self._mel is None else self._mel.sample_rate_hz
 
     @property
+    def samples(self) -> int:
+        return CLIP_SAMPLES if self._mel is None else self._mel.samples
+
+    @property
     def shape(self) -> tuple[int, int]:
         return self._encoder.shape(self._frames, self._bands)
 
@@ -134,5 +148,9 @@ class _Encoded:
     def encode_log_mel(self, q: np.ndarray) -> np.ndarray:
         if self._mel is not None:
             raise NetworkError("The front end computes its own features from sound; it takes no 8 bit features. Give sound (.wav) or payloads.")
-        octaves = (q.astype(np.int64) << FRACTION) // STEPS_PER_OCTAVE + ((FLOOR_OCTAVES - 30) << FRACTION)
-        return self._encoder.encode(self._normalise.apply(octaves))
+        return self._encoder.encode(self._normalise.apply(octaves_of(q)))
+
+
+def octaves_of(q: np.ndarray) -> np.ndarray:
+    """The published 8 bit features ``[frames, 40], uint8`` in octaves below full scale, int64 in 2**-16."""
+    return (q.astype(np.int64) << FRACTION) // STEPS_PER_OCTAVE + ((FLOOR_OCTAVES - 30) << FRACTION)

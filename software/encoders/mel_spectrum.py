@@ -80,7 +80,10 @@ class MelSpectrum:
             x = np.pad(x, self.fft // 2, mode="reflect") if self.fft // 2 < len(x) else np.pad(x, self.fft // 2)
             x = x[(self.fft - self.window) // 2:]  # a window shorter than the transform stands in its middle
         x = np.pad(x, (0, max(0, (self.frames - 1) * self.hop + self.window - len(x))))
-        cuts = np.lib.stride_tricks.sliding_window_view(x, self.window)[::self.hop][:self.frames]
+        return self.of_cuts(np.lib.stride_tricks.sliding_window_view(x, self.window)[::self.hop][:self.frames])
+
+    def of_cuts(self, cuts: np.ndarray) -> np.ndarray:
+        """The samples below each window, ``[n, window], int64``, as ``[n, bands], int64``: every frame depends on its own cut alone."""
         hann, waves, bank = _tables(self)
         # Integers in float64, below 2**52: BLAS sums them without rounding, in any order.
         windowed = _shift(cuts * hann, _WINDOW - _SAMPLE).astype(np.float64)

@@ -79,10 +79,12 @@ def update_terms(population: Population, updates: float) -> Terms:
     model              arithmetic                                             reads     writes
     =================  =====================================================  ========  ========
     if                 bias AC                                                V*        V*
+    relu               -                                                      -         -
     lif, li            decay MAC, bias AC                                     V*        V*
     alif               decay MAC, bias AC, decay of a MAC, theta + a AC       V, A      V*, A
     cubalif, cubali    decays of i and v 2 MAC, bias AC; with the gain        I, V      I*, V
                        ``complement`` a third MAC, (1 - beta) i
+    any that holds i   its own, and adding i AC                               I, V      V
     spikgru            decay of i MAC, z v and (1 - z) i 2 MAC, 2 bias AC     I, Z, V   I*, V
     =================  =====================================================  ========  ========
 
@@ -97,7 +99,7 @@ def update_terms(population: Population, updates: float) -> Terms:
     if p.has_current:
         current = _decay(p.current_decay)
         mac, ac = mac + current[0], ac + current[1]
-        writes = 1 + (p.current_decay.kind != "none" or biased)
+        writes = 1 + (p.current_decay.kind != "none" or (biased and not p.held))
         reads = 2
         if p.has_gate:
             mac, ac, reads = mac + 2, ac + bool(p.gate_bias.any()), 3

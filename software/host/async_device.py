@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, TypeVar
 
+import numpy as np
+
 from ...spec.clips import Clips
 from ...spec.network import Network
 from .device import ClipResult, Device
@@ -55,6 +57,14 @@ class AsyncDevice:
         results = self._device.run(clips, spikes=spikes)
         while (result := await self._do(next, results, None)) is not None:
             yield result
+
+    async def reset(self) -> None:
+        """See :meth:`.Device.reset`."""
+        await self._do(self._device.reset)
+
+    async def play(self, payloads: np.ndarray, *, spikes: bool = False) -> ClipResult:
+        """See :meth:`.Device.play`."""
+        return await self._do(self._device.play, payloads, spikes=spikes)
 
     async def close(self) -> None:
         """Let go of the device."""

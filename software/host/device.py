@@ -211,21 +211,31 @@ class Device:
 
         Raises DeviceError if the clips' channels are not the device's inputs.
         """
-        channels = sum(i.size for i in self.identity.inputs)
-        if clips.n_channels != channels:
-            raise DeviceError(f"{self._transport.name}: the clips have {clips.n_channels} channels, and the device's inputs {channels}")
-        bases = np.cumsum([0, *(i.size for i in self.identity.inputs)])
+        self._suits(clips.n_channels)
         bounds = np.searchsorted(clips.clip, np.arange(clips.n_clips + 1))
         for n in range(clips.n_clips):
             part = slice(int(bounds[n]), int(bounds[n + 1]))
-            channel = clips.channel[part]
-            population = np.searchsorted(bases, channel, side="right") - 1
-            given = ops.events(population, channel - bases[population], clips.payload[part])
-            edges = np.searchsorted(clips.step[part], np.arange(clips.n_steps + 1))
-            played = [ops.control(Op.RESET), ops.report(spikes)]
-            for t in range(clips.n_steps):
-                played += [*given[edges[t]:edges[t + 1]], ops.step()]
-            yield self._result(self.execute([*played, ops.control(Op.READ)]))
+            given = ops.events(*self.identity.located(clips.channel[part]), clips.payload[part])
+            played = ops.timesteps(given, clips.step[part], clips.n_steps)
+            yield self._result(self.execute([ops.control(Op.RESET), ops.report(spikes), *played, ops.control(Op.READ)]))
+
+    def reset(self) -> None:
+        """Clear states, readouts and timesteps of the chip."""
+        self.execute([ops.control(Op.RESET)])
+
+    def play(self, payloads: np.ndarray, *, spikes: bool = False) -> ClipResult:
+        """Play further timesteps, ``[T, C]`` integers, 0 where there is no event, on the states that the chip has; readouts are since its RESET.
+
+        Raises DeviceError if the channels are not the device's inputs.
+        """
+        self._suits(payloads.shape[1])
+        step, channel = np.nonzero(payloads)
+        played = ops.timesteps(ops.events(*self.identity.located(channel), payloads[step, channel]), step, len(payloads))
+        return self._result(self.execute([ops.report(spikes), *played, ops.control(Op.READ)]))
+
+    def _suits(self, channels: int) -> None:
+        if channels != self.identity.channels:
+            raise DeviceError(f"{self._transport.name}: the clips have {channels} channels, and the device's inputs {self.identity.channels}")
 
     def _result(self, records: list[Record]) -> ClipResult:
         outputs = self.identity.outputs

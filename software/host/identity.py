@@ -7,6 +7,8 @@ import zlib
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ...gen.identity import IDENTITY_FORMAT
 from ...spec.errors import DeviceError
 from ...spec.tile import MEMORIES
@@ -70,6 +72,17 @@ class Identity:
     inputs: tuple[InputPort, ...]
     outputs: tuple[OutputPort, ...]
     tiles: tuple[TileMemories, ...]
+
+    @property
+    def channels(self) -> int:
+        """Of all inputs together."""
+        return sum(i.size for i in self.inputs)
+
+    def located(self, channel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Input population and neuron of each channel, the channels being those of all inputs one after the other."""
+        bases = np.cumsum([0, *(i.size for i in self.inputs)])
+        population = np.searchsorted(bases, channel, side="right") - 1
+        return population, channel - bases[population]
 
     @classmethod
     def decode(cls, text: bytes) -> Identity:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...spec.link import Op
 
-__all__ = ["control", "digest", "events", "fetch", "mark", "pieces", "report", "select", "step", "write"]
+__all__ = ["control", "digest", "events", "fetch", "mark", "pieces", "report", "select", "step", "timesteps", "write"]
 
 MOST_WORDS = (1 << 16) - 1  # of one FETCH or DIGEST
 
@@ -45,6 +45,15 @@ def step(count: int = 1) -> bytes:
     if not 1 <= count < 1 << 16:
         raise ValueError(f"Timesteps of a STEP must be 1 to 65535, not {count}")
     return bytes([Op.STEP]) + count.to_bytes(2, "little")
+
+
+def timesteps(given: Sequence[bytes], of: np.ndarray, n_steps: int) -> list[bytes]:
+    """``n_steps`` timesteps and their events; ``of`` ``[events]``, ascending, says which of them each is of."""
+    edges = np.searchsorted(of, np.arange(n_steps + 1))
+    out: list[bytes] = []
+    for t in range(n_steps):
+        out += [*given[edges[t]:edges[t + 1]], step()]
+    return out
 
 
 def control(op: Op) -> bytes:

@@ -162,7 +162,9 @@ def as_float(network: Network) -> FloatNetwork:
         if p.model is Model.INPUT:
             populations.append(FloatPopulation(name=p.name, size=p.size, model=p.model, payload_min=p.payload_min, payload_max=p.payload_max))
             continue
-        if p.model in (Model.SPIKGRU, Model.ALIF):
+        if p.held:
+            raise NetworkError(f"Population {p.name!r}: NIR does not have a current that is held; such a network cannot be exported")
+        if p.model in (Model.SPIKGRU, Model.ALIF, Model.RELU):
             raise NetworkError(f"Population {p.name!r}: NIR does not have the model {p.model.value}; such a network cannot be exported")
         beta, alpha = (d.beta if each is None else np.asarray(each) / 2.0 ** (d.fraction_bits or 0)
                        for d, each in ((p.decay, p.beta), (p.current_decay, p.alpha)))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...spec.archive import load_network, save_network
-from ...spec.errors import SpikeLoomError, ToolError
+from ...spec.errors import FileFormatError, SpikeLoomError, ToolError
 
 if TYPE_CHECKING:
     from .make import Maker
@@ -25,8 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     names = sorted(path.stem for path in MODELS.glob("*.toml"))
     parser = argparse.ArgumentParser(prog="python -m spikeloom.software.train", description=__doc__)
     parser.add_argument("name", choices=names, help="which network (models/NAME.toml is its recipe)")
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR",
-                        help="folder of train, val and test, .flac, .csv and _logmel40x50.npz, or that which holds the recipe's set")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder of train, val and test, .flac, .csv and _logmel40x50.npz, or that which "
+                                                                 "holds the recipe's set; digits need none")
     parser.add_argument("-o", "--output", type=Path, metavar="NET.npz", help="default: models/NAME.npz")
     parser.add_argument("--work", type=Path, metavar="DIR", help="folder of checkpoints, from which a stopped training goes on; default: build/train")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of the training in floating point (default: cpu)")
@@ -40,8 +40,18 @@ def main(arguments: list[str] | None = None) -> int:
             raise ToolError("Training needs torch, which is not installed: pip install 'spikeloom[train]', or make venv-train.")
         if options.device == "cuda" and not _has_gpu():
             raise ToolError("--device cuda: torch finds no GPU here; leave --device out to train on the CPU.")
+        from .digits.config import is_digits
+
         path = MODELS / f"{options.name}.toml"
-        if options.name == "kws-small":
+        digits = is_digits(path)
+        if options.data is None and not digits:
+            raise FileFormatError(f"{options.name} is trained on recordings: give their folder with --data DIR.")
+        if digits:
+            from .digits.config import load_digits_config
+            from .digits.make import make_digits
+
+            network = make_digits(load_digits_config(path), progress).network
+        elif options.name == "kws-small":
             from .small.config import load_config
             from .small.recipe import make_network
 

@@ -25,17 +25,19 @@ class ExactDynamics(Dynamics):
 
     ``drive`` holds integers (float64): (A << G) + b, then Az + gate_bias; ``u`` the recurrent weights in the same units. There are no constants.
 
-    Raises NetworkError for what has no gradient here: another reset than by subtraction, several spikes in a timestep, refractory timesteps,
-    inhibition, a lower clip, an initial potential.
+    Raises NetworkError for what has no gradient here: another reset than by subtraction or none, refractory timesteps, inhibition, a lower clip, an
+    initial potential.
     """
 
     def __init__(self, population: Population, surrogate: Surrogate) -> None:
-        super().__init__(surrogate)
+        super().__init__(surrogate, population.max_spikes, Reset.SUBTRACT if population.reset is Reset.SUBTRACT else Reset.NONE)
         p = self.population = population
-        plain = p.reset is Reset.SUBTRACT and p.max_spikes == 1 and not (p.refractory or p.inhibition) and p.v_floor is None and not p.v_init.any()
+        plain = p.reset in (Reset.SUBTRACT, Reset.NONE) and not (p.refractory or p.inhibition) and p.v_floor is None and not p.v_init.any()
+        plain = plain and not p.held
         if not plain or p.refractory_mode is not Refractory.FIRE:
-            raise NetworkError(f"Population {p.name!r}: quantization-aware training knows the reset by subtraction, one spike a timestep, no "
-                               "refractory timesteps, inhibition, lower clip or initial potential; train it in floating point, and quantize it")
+            raise NetworkError(f"Population {p.name!r}: quantization-aware training knows the reset by subtraction or none, no "
+                               "refractory timesteps, inhibition, lower clip, initial potential or held current; train it in floating "
+                               "point, and quantize it")
         self.n_ports = 2 if p.has_gate else 1
         self.theta = torch.from_numpy(p.theta.astype("int64"))
         self._alpha, self._beta = _factor(p, "alpha"), _factor(p, "beta")
@@ -46,7 +48,7 @@ class ExactDynamics(Dynamics):
         # ALIF's rho and jump in thresholds; the jump of each neuron in integers is that of the float network.
         jump = float((p.jump / p.theta).mean()) if p.adapts else 0.0
         model = Model.LIF if p.model is Model.IF else p.model
-        self._float = dynamics_of(model, surrogate, gain=p.gain, rho=p.adaptation_decay.beta, jump=jump)
+        self._float = dynamics_of(model, surrogate, max_spikes=p.max_spikes, reset=p.reset, gain=p.gain, rho=p.adaptation_decay.beta, jump=jump)
         beta, alpha = (torch.full((p.size,), decay.beta) if factor is None else (factor / (1 << (decay.fraction_bits or 0))).float()
                        for decay, factor in ((p.decay, self._beta), (p.current_decay, self._alpha)))
         self._constants = [{"alpha": alpha, "beta": beta}[name] for name in self._float.names]
@@ -60,7 +62,7 @@ class ExactDynamics(Dynamics):
         n_clips = drive.shape[1]
         v = n = i = a = torch.zeros(n_clips, size, dtype=torch.int64)
         theta = self.theta
-        feedback = None if u is None else _exact_matrix(u)
+        feedback = None if u is None else _exact_matrix(u, p.max_spikes)
         drive = drive.long()
         for t, total in enumerate(drive):
             if feedback is not None and t:
@@ -73,17 +75,17 @@ class ExactDynamics(Dynamics):
             if p.has_gate:
                 half = len(self._table) // 2
                 z = self._table[round_shift(total[:, size:], p.gate_shift, p.rounding).clamp(-half, half - 1) + half]
-                v = round_shift(z * v + (256 - z) * current, 8, p.rounding) - theta * n
+                v = round_shift(z * v + (256 - z) * current, 8, p.rounding)
                 trace["z"][t] = z / 256
             else:
-                v = p.decay.apply(v, p.rounding, self._beta) + current - theta * n
-            v = _saturate(v, p.v_bits)
+                v = p.decay.apply(v, p.rounding, self._beta) + current
+            v = _saturate(self.reset_(v, theta * n), p.v_bits)
             threshold = theta
             if p.adapts:
                 a = (p.adaptation_decay.apply(a, p.rounding) + torch.from_numpy(p.jump.astype("int64")) * n).clamp(0, (1 << p.a_bits) - 1)
                 threshold = theta + a
                 trace["a"][t] = a / theta
-            n = (v >= threshold).long()
+            n = (v >= threshold).long() if p.max_spikes == 1 else (v // threshold).clamp(0, p.max_spikes)
             self.potentials[t], trace["v"][t], trace["s"][t] = v, v / theta, n
         return trace
 
@@ -139,7 +141,7 @@ def _saturate(x: torch.Tensor, bits: int) -> torch.Tensor:
     return x.clamp(-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
 
 
-def _exact_matrix(u: torch.Tensor) -> torch.Tensor:
-    """The transpose of integers, in the narrower float format in which every sum of them is exact."""
-    bound = float(u.abs().sum(dim=1).max())
+def _exact_matrix(u: torch.Tensor, payload: int) -> torch.Tensor:
+    """The transpose of integers, in the narrower float format in which every sum of them, ``payload`` times each, is exact."""
+    bound = float(u.abs().sum(dim=1).max()) * payload
     return u.T.to(torch.float32 if bound < 2.0**24 else torch.float64).contiguous()

@@ -17,6 +17,7 @@ from ...spec.projection import Projection
 from .exact import ExactDynamics, exact_leak
 from .layers import rate_scores, read
 from .loop import run_loop
+from .map_net import applied, per_channel
 from .surrogate import Surrogate
 
 __all__ = ["IntegerNet"]
@@ -40,6 +41,8 @@ class _Round(torch.autograd.Function):
 class IntegerNet(torch.nn.Module):
     """An integer network with trainable float weights and biases behind its integers; formats, scales, thresholds and decays stay as they are.
 
+    Convolutions have one bias per channel where they began with one, and projections of one ``matrix`` one parameter.
+
     Parameters
     ----------
     network : what :func:`spikeloom.gen.quantize.quantize` made of ``float_network``.
@@ -59,13 +62,16 @@ class IntegerNet(torch.nn.Module):
         self._order = _forward_order(network)
         self._dynamics = {p.name: ExactDynamics(p, surrogate or Surrogate()) for p in network.populations if p.spikes and p.model is not Model.INPUT}
         self._units: dict[str, dict[Port, torch.Tensor]] = {}
-        self.weights = torch.nn.ParameterList(torch.nn.Parameter(torch.tensor(p.weights)) for p in float_network.projections)
+        shared: dict[str, torch.nn.Parameter] = {}
+        own = [torch.nn.Parameter(torch.tensor(q.weights)) for q in float_network.projections]
+        self.weights = torch.nn.ParameterList(shared.setdefault(q.matrix, w) if q.matrix else w
+                                              for q, w in zip(float_network.projections, own, strict=True))
         self.biases, self.gate_biases = torch.nn.ParameterDict(), torch.nn.ParameterDict()
         for p in network.populations:
             if p.model is Model.INPUT:
                 continue
             of = float_network.population(p.name)
-            self.biases[p.name] = torch.nn.Parameter(torch.tensor(of.bias))
+            self.biases[p.name] = torch.nn.Parameter(torch.tensor(per_channel(float_network, p.name, np.asarray(of.bias))))
             if p.has_gate:
                 self.gate_biases[p.name] = torch.nn.Parameter(torch.tensor(of.gate_bias))
             self._units[p.name] = {port: _unit(network, float_network, p, port) for port in {q.port for q in network.incoming(p.name)}}
@@ -74,6 +80,8 @@ class IntegerNet(torch.nn.Module):
         """Weights of projection k as integers (float32) that its float weights stand for."""
         q = self.network.projections[k]
         unit = self._units[q.target][q.port] * 2.0**q.shift
+        if q.conv is not None:  # the neurons of a channel have one
+            unit = unit[::q.conv.positions].reshape(-1, 1, 1, 1)
         half = 1 << (q.weight_bits - 1)
         return _Round.apply(self.weights[k] / unit, -half, half - 1)
 
@@ -81,7 +89,8 @@ class IntegerNet(torch.nn.Module):
         biases, port, guard = (self.gate_biases, Port.GATE, 0) if gate else (self.biases, Port.CURRENT, p.guard_bits)
         limit = float((1 << 30) if gate else (1 << ((p.i_bits if p.has_current else p.v_bits) - 1)) - 1)
         unit = self._units[p.name][port][:, 0] if port in self._units[p.name] else torch.ones(p.size)
-        return _Round.apply(biases[p.name].double() / unit.double() * 2.0**guard, -limit, limit)
+        bias = biases[p.name].double()
+        return _Round.apply(bias.repeat_interleave(p.size // len(bias)) / unit.double() * 2.0**guard, -limit, limit)
 
     def forward(self, payloads: torch.Tensor, read_as: list[torch.Tensor] | None = None) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Scores ``[B, classes]`` of the last readout, in the unit of the float network, and spikes ``[T, B, H]`` of each population in order.
@@ -136,8 +145,9 @@ class IntegerNet(torch.nn.Module):
                 x = events[q.source]
                 x = torch.nn.functional.pad(x, (0, 0, 0, 0, q.delay, 0))[: len(x)] if q.delay else x
                 # Products of 8 bits and 8 bits: their sums are exact in float32 up to some 500 inputs, and in float64 for any number.
-                exact = torch.float32 if q.weights.shape[1] * 2.0**15 < 2.0**24 else torch.float64
-                drive = drive + torch.nn.functional.linear(x.to(exact), weights[k].to(exact)).double() * scale
+                # A convolution takes float64, for which no library has a fast algorithm that rounds (Winograd).
+                exact = torch.float32 if q.conv is None and q.weights.shape[1] * 2.0**15 < 2.0**24 else torch.float64
+                drive = drive + applied(q, weights[k].to(exact), x.to(exact)).double() * scale
             drives.append(drive)
             own.append(feedback)
         if all(f is None for f in own):
@@ -192,10 +202,13 @@ def _unit(network: Network, float_network: FloatNetwork, p: Population, port: Po
     """What 1 of the integer sum of a port is worth in the float network, ``[size or 1, 1]``: the least-squares fit of the weights."""
     pairs = [(np.asarray(f.weights, np.float64), q.weights.astype(np.float64) * 2.0**q.shift)
              for f, q in zip(float_network.projections, network.projections, strict=True) if q.target == p.name and q.port is port]
-    w, q = (np.concatenate(side, axis=1) for side in zip(*pairs, strict=True))
+    shape = float_network.map_of(p.name) if port is Port.CURRENT else None
+    rows = p.size if shape is None else shape[0]
+    w, q = (np.concatenate([part.reshape(rows, -1) for part in side], axis=1) for side in zip(*pairs, strict=True))
     if not p.spikes or port is Port.GATE:  # one unit for all: readouts are compared with one another, a gate has one table
         w, q = w.reshape(1, -1), q.reshape(1, -1)
     square = (q * q).sum(axis=1, keepdims=True)
     unit = (w * q).sum(axis=1, keepdims=True) / np.maximum(square, 1.0)
     unit = np.where((square > 0) & (unit > 0), unit, np.median(unit[unit > 0]) if (unit > 0).any() else 1.0)
-    return torch.from_numpy(np.broadcast_to(unit, (p.size, 1)).astype(np.float32).copy())
+    unit = np.broadcast_to(unit, (rows, 1)) if p.spikes and port is not Port.GATE else np.broadcast_to(unit, (p.size, 1))
+    return torch.from_numpy(np.repeat(unit, p.size // len(unit), axis=0).astype(np.float32))

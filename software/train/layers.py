@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from ...gen.float_population import FloatPopulation
 from ...gen.float_projection import FloatProjection
 from ...spec.errors import NetworkError
 from ...spec.network import Network
-from ...spec.neuron import Gain, Model, Port, Readout
+from ...spec.neuron import Gain, Model, Port, Readout, Reset
 from ...spec.population import Population
 from .exact import entry_of
 from .loop import run_loop
@@ -36,23 +37,26 @@ class SpikingLayer(torch.nn.Module):
     inputs, size : channels in, neurons.
     model : LIF, CUBALIF, SPIKGRU or ALIF.
     recurrent : every spike reaches all neurons of the layer one timestep later.
+    delays : timesteps after which inputs arrive, in rising order, each with weights of its own.
     alpha, beta : decays of current and membrane to start from, kept within 0..1 by :meth:`clip`.
     per_layer : one alpha, one beta and one trained threshold for the whole layer (DIET-SNN: Rathi and Roy 2021), else decays per neuron. The
         threshold divides what arrives, which is the same neuron as one with another threshold.
-    gain, rho, jump : see :func:`~.membranes.dynamics_of`.
+    max_spikes, reset, gain, rho, jump : see :func:`~.membranes.dynamics_of`.
 
     Raises NetworkError for a model that is none of these.
     """
 
-    def __init__(self, inputs: int, size: int, model: Model, *, recurrent: bool = True, surrogate: Surrogate | None = None, alpha: float = 0.8,
-                 beta: float = 0.9, per_layer: bool = False, gain: Gain = Gain.COMPLEMENT, rho: float = 0.97, jump: float = 0.1) -> None:
+    def __init__(self, inputs: int, size: int, model: Model, *, recurrent: bool = True, surrogate: Surrogate | None = None, max_spikes: int = 1,
+                 reset: Reset | str = Reset.SUBTRACT, delays: Sequence[int] = (0,), alpha: float = 0.8, beta: float = 0.9, per_layer: bool = False,
+                 gain: Gain = Gain.COMPLEMENT, rho: float = 0.97, jump: float = 0.1) -> None:
         super().__init__()
         if model not in (Model.LIF, Model.CUBALIF, Model.SPIKGRU, Model.ALIF):
             raise NetworkError(f"Layers of lif, cubalif, spikgru and alif can be trained, not {model.value}")
         self.model, self.size, self.per_layer = model, size, per_layer
-        self.dynamics = dynamics_of(model, surrogate or Surrogate(), gain=gain, rho=rho, jump=jump)
+        self.dynamics = dynamics_of(model, surrogate or Surrogate(), max_spikes=max_spikes, reset=Reset(reset), gain=gain, rho=rho, jump=jump)
         rows = size * self.dynamics.n_ports
-        self.w = uniform(rows, inputs)
+        self.delays = tuple(delays)
+        self.w = uniform(rows, inputs * len(self.delays))
         self.u = uniform(rows, size) if recurrent else None
         self.b = torch.nn.Parameter(torch.zeros(rows))
         self.constants = torch.nn.ParameterDict({
@@ -62,6 +66,8 @@ class SpikingLayer(torch.nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Spikes ``[T, B, size], float32`` of inputs ``[T, B, inputs]``."""
         share = self._share()
+        if self.delays != (0,):
+            x = torch.cat([torch.nn.functional.pad(x, (0, 0, 0, 0, delay, 0))[: len(x)] for delay in self.delays], dim=2)
         drive = torch.nn.functional.linear(x, self.w * share, (self.b * share[:, 0]))
         constants = [self.constants[name].expand(self.size) for name in self.dynamics.names]
         return run_loop(self.dynamics, drive, None if self.u is None else self.u * share, *constants)
@@ -96,8 +102,10 @@ class SpikingLayer(torch.nn.Module):
         for own, target in ((False, self.w), (True, self.u)):
             if target is None:
                 continue
-            matrices = [sum(q.weights.astype(np.float64) * 2.0**q.shift for q in network.incoming(p.name, port) if (q.source == p.name) == own) * unit
-                        for port, unit in units.items()]
+            matrices = []
+            for port, unit in units.items():
+                parts = sorted((q for q in network.incoming(p.name, port) if (q.source == p.name) == own), key=lambda q: q.delay)
+                matrices.append(np.concatenate([np.zeros((p.size, 0)), *(q.weights * 2.0**q.shift for q in parts)], axis=1) * unit)
             weights = np.concatenate(matrices)
             if weights.shape != tuple(target.shape):
                 raise NetworkError(f"Population {p.name!r} gets weights {list(weights.shape)}, this layer has {list(target.shape)}")
@@ -120,7 +128,8 @@ class SpikingLayer(torch.nn.Module):
             fields["gate_bias"] = b[self.size:]
         fields |= self.dynamics.fields
         population = FloatPopulation(name=name, size=self.size, model=self.model, bias=b[: self.size], strict=False, **fields)
-        matrices = [(source, w, 0)] + ([] if self.u is None else [(name, (self.u * share).numpy(), 1)])
+        matrices = [(source, part, delay) for part, delay in zip(np.split(w, len(self.delays), axis=1), self.delays, strict=True)]
+        matrices += ([] if self.u is None else [(name, (self.u * share).numpy(), 1)])
         ports = (Port.CURRENT, Port.GATE)[: self.dynamics.n_ports]
         return population, [FloatProjection(source=origin, target=name, weights=m[k * self.size:(k + 1) * self.size], delay=delay, port=port)
                             for k, port in enumerate(ports) for origin, m, delay in matrices]

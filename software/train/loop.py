@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from ...spec.errors import NetworkError
+from ...spec.neuron import Reset
 from .surrogate import Surrogate
 
 __all__ = ["Dynamics", "Trace", "run_loop"]
@@ -20,10 +22,11 @@ Trace = dict[str, torch.Tensor]  # states ``[T, B, H]``, float32, in thresholds:
 
 
 class Dynamics(ABC):
-    """Equations of a model, in units of the threshold; reset by subtraction, through which no gradient goes.
+    """Equations of a model, in units of the threshold; reset by subtraction, through which no gradient goes, or none.
 
     T timesteps, B clips, H neurons, P ports: ``drive`` ``[T, B, P * H]`` is what comes from outside the population with the bias, port after port
-    (i, then z), ``u`` ``[P * H, H]`` the recurrent weights of delay 1, or None. ``constants`` are ``[H]`` each, in the order of ``names``.
+    (i, then z), ``u`` ``[P * H, H]`` the recurrent weights of delay 1, or None. ``constants`` are ``[H]`` each, in the order of ``names``. A neuron
+    fires up to ``max_spikes`` times in a timestep.
     """
 
     names: tuple[str, ...] = ()
@@ -32,10 +35,20 @@ class Dynamics(ABC):
     @property
     def fields(self) -> dict[str, Any]:
         """What a float population is told beside the constants."""
-        return {}
+        return ({"max_spikes": self.max_spikes} if self.max_spikes > 1 else {}) | ({} if self.reset is Reset.SUBTRACT else {"reset": self.reset})
 
-    def __init__(self, surrogate: Surrogate) -> None:
-        self.surrogate = surrogate
+    def __init__(self, surrogate: Surrogate, max_spikes: int = 1, reset: Reset = Reset.SUBTRACT) -> None:
+        if reset not in (Reset.SUBTRACT, Reset.NONE):
+            raise NetworkError(f"Neurons can be trained with the reset by subtraction, or with none, not {reset.value}")
+        self.surrogate, self.max_spikes, self.reset = surrogate, max_spikes, reset
+
+    def fire(self, v: torch.Tensor) -> torch.Tensor:
+        """Spikes of a timestep, whole thresholds within v, up to ``max_spikes``; they travel as one event of that payload."""
+        return torch.ge(v, 1.0).to(v.dtype) if self.max_spikes == 1 else v.floor().clamp_(0, self.max_spikes)
+
+    def reset_(self, v: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
+        """``v`` after what the spikes of the timestep before take off it, in place."""
+        return v.sub_(s) if self.reset is Reset.SUBTRACT else v
 
     @abstractmethod
     def run(self, drive: torch.Tensor, u: torch.Tensor | None, *constants: torch.Tensor) -> Trace:

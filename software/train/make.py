@@ -21,6 +21,7 @@ from .fit import Batch, device_of, fit
 from .integer_net import IntegerNet
 from .recipe import Recipe
 from .spiking_net import SpikingNet
+from .variations import Variations
 from .words import Words, load_words
 
 __all__ = ["Made", "Maker", "answers_of", "clips_of", "per_speaker"]
@@ -60,6 +61,7 @@ class Maker:
         folder = data / recipe.data.set if (data / recipe.data.set).is_dir() else data
         self.words: dict[str, Words] = {split: load_words(folder, split) for split in ("train", "val", "test")}
         self.train = self.words["train"]
+        self._variations: Variations | None = None
         self._payloads = {split: words.payloads(recipe.front_end) for split, words in self.words.items()}
 
     def make(self) -> Made:
@@ -98,7 +100,8 @@ class Maker:
         r = self.recipe
         torch.manual_seed(r.seed)
         net = SpikingNet(self.train.x.shape[2], r.network.sizes, len(self.train.labels), r.network.model, readout=r.network.readout,
-                         input_scale=r.network.input_scale, dropout=r.network.dropout, surrogate=r.network.surrogate, layer=r.network.layer)
+                         input_scale=r.network.input_scale, dropout=r.network.dropout, surrogate=r.network.surrogate, layer=r.network.layer,
+                         input_delays=r.network.input_delays)
         net.to(self.device)
         if self.start is not None:
             net.load(self.start)
@@ -141,9 +144,18 @@ class Maker:
         """One epoch of varied clips in random order; the remainder is left out. Teachers see the clips before stripes are taken out."""
         r, order = self.recipe, rng.permutation(len(self.train.y))
         for rows in order[: len(order) // size * size].reshape(-1, size):
-            whole = replace(self.train, x=r.augment.vary(self.train.x[rows], rng)).payloads(r.front_end)
-            taught = np.mean([_shares(ann, whole) for ann in anns], axis=0) if anns else None
+            if r.variations and anns:
+                whole, taught = self._varied(anns).draw(rows, rng)
+            else:
+                whole = replace(self.train, x=r.augment.vary(self.train.x[rows], rng)).payloads(r.front_end)
+                taught = _taught(anns, whole) if anns else None
             yield r.augment.mask(whole, rng).astype(np.float32), self.train.y[rows], taught
+
+    def _varied(self, anns: list[GatedNet]) -> Variations:
+        if self._variations is None:
+            r = self.recipe
+            self._variations = Variations(self.train, r.augment, r.front_end, r.variations, partial(_taught, anns), r.seed + 3, self.progress)
+        return self._variations
 
     def validate(self, net: torch.nn.Module) -> str:
         """Words about the accuracy on the validation split."""
@@ -151,6 +163,10 @@ class Maker:
 
     def _path(self, step: str) -> Path | None:
         return None if self.work is None else self.work / f"{step}.pt"
+
+
+def _taught(anns: list[GatedNet], payloads: np.ndarray) -> np.ndarray:
+    return np.mean([_shares(ann, payloads) for ann in anns], axis=0)
 
 
 @torch.no_grad()

@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from ...spec.neuron import Gain, Model
+from ...spec.errors import NetworkError
+from ...spec.neuron import Gain, Model, Reset
 from .loop import Dynamics, Trace
 from .surrogate import Surrogate
 
@@ -29,15 +30,15 @@ class LIF(Dynamics):
         for t, total in enumerate(drive):
             if u is not None and t:
                 total = torch.addmm(total, s, u.T)
-            v = torch.addcmul(total, v, beta).sub_(s)
+            v = self.reset_(torch.addcmul(total, v, beta), s)
             trace["v"][t] = v
-            s = torch.ge(v, 1.0, out=trace["s"][t])
+            s = trace["s"][t] = self.fire(v)
         return trace
 
     def gradients(self, trace: Trace, out: torch.Tensor, u: torch.Tensor | None, *constants: torch.Tensor) -> tuple[torch.Tensor, list]:
         (beta,) = constants
         v = trace["v"]
-        slope = self.surrogate.slope(v - 1.0, trace["s"])
+        slope = self.surrogate.slope(v - 1.0, trace["s"], self.max_spikes)
         g = torch.empty_like(v)
         for t in range(len(v) - 1, -1, -1):
             g_s = out[t] if u is None or t == len(v) - 1 else torch.addmm(out[t], g[t + 1], u)
@@ -93,13 +94,13 @@ class CubaLIF(Dynamics):
 
     names = ("alpha", "beta")
 
-    def __init__(self, surrogate: Surrogate, gain: Gain) -> None:
-        super().__init__(surrogate)
+    def __init__(self, surrogate: Surrogate, gain: Gain, max_spikes: int = 1, reset: Reset = Reset.SUBTRACT) -> None:
+        super().__init__(surrogate, max_spikes, reset)
         self.gain = gain
 
     @property
     def fields(self) -> dict[str, Any]:
-        return {"gain": self.gain}
+        return super().fields | {"gain": self.gain}
 
     def _k(self, beta: torch.Tensor) -> torch.Tensor:
         return 1.0 - beta if self.gain is Gain.COMPLEMENT else torch.ones_like(beta)
@@ -113,15 +114,15 @@ class CubaLIF(Dynamics):
             if u is not None and t:
                 total = torch.addmm(total, s, u.T)
             i = torch.addcmul(total, i, alpha)
-            v = torch.addcmul(i * k, v, beta).sub_(s)
+            v = self.reset_(torch.addcmul(i * k, v, beta), s)
             trace["i"][t], trace["v"][t] = i, v
-            s = torch.ge(v, 1.0, out=trace["s"][t])
+            s = trace["s"][t] = self.fire(v)
         return trace
 
     def gradients(self, trace: Trace, out: torch.Tensor, u: torch.Tensor | None, *constants: torch.Tensor) -> tuple[torch.Tensor, list]:
         alpha, beta = constants
         i, v = trace["i"], trace["v"]
-        slope = self.surrogate.slope(v - 1.0, trace["s"])
+        slope = self.surrogate.slope(v - 1.0, trace["s"], self.max_spikes)
         g_v, g_i, k = torch.empty_like(v), torch.empty_like(v), self._k(beta)
         for t in range(len(v) - 1, -1, -1):
             last = t == len(v) - 1
@@ -157,16 +158,16 @@ class SpikGRU(Dynamics):
                 total = torch.addmm(total, s, u.T)
             i = torch.addcmul(total[:, :size], i, alpha)
             z = torch.sigmoid(total[:, size:])
-            v = torch.lerp(i, v, z).sub_(s)
+            v = self.reset_(torch.lerp(i, v, z), s)
             trace["i"][t], trace["z"][t], trace["v"][t] = i, z, v
-            s = torch.ge(v, 1.0, out=trace["s"][t])
+            s = trace["s"][t] = self.fire(v)
         return trace
 
     def gradients(self, trace: Trace, out: torch.Tensor, u: torch.Tensor | None, *constants: torch.Tensor) -> tuple[torch.Tensor, list]:
         (alpha,) = constants
         i, z, v = trace["i"], trace["z"], trace["v"]
         size = len(alpha)
-        slope = self.surrogate.slope(v - 1.0, trace["s"])
+        slope = self.surrogate.slope(v - 1.0, trace["s"], self.max_spikes)
         keep, gate = 1.0 - z, z * (1.0 - z)
         g = out.new_empty(*out.shape[:2], 2 * size)
         g_v = g_i = torch.zeros_like(v[0])
@@ -180,10 +181,17 @@ class SpikGRU(Dynamics):
         return g, [(g[1:, :, :size] * i[:-1]).sum(dim=(0, 1))]
 
 
-def dynamics_of(model: Model, surrogate: Surrogate, *, gain: Gain = Gain.COMPLEMENT, rho: float = 0.97, jump: float = 0.1) -> Dynamics:
-    """The equations of LIF, CUBALIF (with its gain), SPIKGRU or ALIF (with rho and jump)."""
+def dynamics_of(model: Model, surrogate: Surrogate, *, max_spikes: int = 1, reset: Reset = Reset.SUBTRACT, gain: Gain = Gain.COMPLEMENT,
+                rho: float = 0.97, jump: float = 0.1) -> Dynamics:
+    """The equations of LIF, CUBALIF (with its gain), SPIKGRU or ALIF (with rho and jump).
+
+    Raises NetworkError for an ALIF of several spikes in a timestep, or without reset.
+    """
     if model is Model.CUBALIF:
-        return CubaLIF(surrogate, gain)
+        return CubaLIF(surrogate, gain, max_spikes, reset)
     if model is Model.ALIF:
+        if max_spikes > 1 or reset is not Reset.SUBTRACT:
+            raise NetworkError("An ALIF neuron is trained with one spike in a timestep and the reset by subtraction; "
+                               "leave max_spikes and reset as they are")
         return AdaptiveLIF(surrogate, rho, jump)
-    return {Model.LIF: LIF, Model.SPIKGRU: SpikGRU}[model](surrogate)
+    return {Model.LIF: LIF, Model.SPIKGRU: SpikGRU}[model](surrogate, max_spikes, reset)

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ...spec.errors import FileFormatError, NetworkError
@@ -14,7 +15,7 @@ from .fit import FitConfig
 from .surrogate import Surrogate
 from .words import Augment
 
-__all__ = ["AnnConfig", "DataConfig", "NetConfig", "QuantizeConfig", "Recipe", "load_recipe"]
+__all__ = ["AnnConfig", "DataConfig", "NetConfig", "QuantizeConfig", "Recipe", "load_recipe", "read_table", "section"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,7 @@ class NetConfig:
     dropout: float
     surrogate: Surrogate
     layer: dict = field(default_factory=dict)
+    input_delays: list[int] = field(default_factory=lambda: [0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +70,8 @@ class Recipe:
     """One network: data, front end, float training, teachers, quantization, fine tuning of the integers.
 
     ``start``: a bundled network of the same layers to start from. ``errors``: a fault (:meth:`spikeloom.sim.faults.Fault.parse`) of the weights in
-    the fine tuning, drawn anew for every batch.
+    the fine tuning, drawn anew for every batch. ``variations``: how many of each clip are made, with the teachers' answers, to draw from; 0
+    makes them anew for every batch.
     """
 
     name: str
@@ -83,14 +86,15 @@ class Recipe:
     fine_tuning: FitConfig
     start: str = ""
     errors: str = ""
+    variations: int = 0
 
 
 _SECTIONS: dict[str, Any] = {"data": DataConfig, "network": NetConfig, "training": FitConfig, "teachers": AnnConfig, "augment": Augment,
                              "quantize": QuantizeConfig, "fine_tuning": FitConfig, "surrogate": Surrogate}
 
 
-def _section(kind: Any, table: Mapping, where: str) -> Any:
-    """``table`` as a dataclass; entries of its sections, and of enums, become what they are."""
+def section(kind: Any, table: Mapping, where: str, sections: Mapping[str, Any] = MappingProxyType(_SECTIONS)) -> Any:
+    """``table`` as a dataclass; entries of its ``sections``, and of enums, become what they are. FileFormatError names what is wrong."""
     known = {f.name: f for f in fields(kind)}
     needed = {name for name, f in known.items() if f.default is MISSING and f.default_factory is MISSING}
     wrong = sorted((set(table) - set(known)) | (needed - set(table)))
@@ -98,11 +102,11 @@ def _section(kind: Any, table: Mapping, where: str) -> Any:
         raise FileFormatError(f"{where}: {', '.join(wrong)} missing or unknown; it takes {', '.join(known)}.")
     values = {}
     for name, value in table.items():
-        inner = FitConfig if (kind, name) == (AnnConfig, "training") else _SECTIONS.get(name)
+        inner = sections.get(name)
         enum = {"model": Model, "readout": Readout}.get(name)
         try:
             if isinstance(value, dict) and inner is not None:
-                value = _section(inner, value, f"{where}, [{name}]")
+                value = section(inner, value, f"{where}, [{name}]", sections)
             elif enum is not None:
                 value = enum(value)
         except ValueError:
@@ -116,8 +120,12 @@ def _section(kind: Any, table: Mapping, where: str) -> Any:
 
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe; raises FileFormatError if the file is missing, is not TOML, or lacks or adds an entry."""
+    return section(Recipe, read_table(path), str(path))
+
+
+def read_table(path: Path) -> dict[str, Any]:
+    """A TOML file; raises FileFormatError if it is missing or is none."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise FileFormatError(f"{path} is not a readable recipe: {error}.") from None
-    return _section(Recipe, table, str(path))

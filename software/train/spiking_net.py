@@ -27,14 +27,16 @@ class SpikingNet(torch.nn.Module):
     input_scale : what a payload of 1 counts.
     dropout : share of the spikes that do not reach the next layer, in training.
     layer : further arguments of :class:`~.layers.SpikingLayer`.
+    input_delays : timesteps after which the inputs arrive at the first layer, each with weights of its own.
     """
 
     def __init__(self, inputs: int, sizes: Sequence[int], classes: int, model: Model, *, readout: Readout = Readout.SUM, input_scale: float = 1.0,
-                 dropout: float = 0.0, surrogate: Surrogate | None = None, layer: Mapping | None = None) -> None:
+                 dropout: float = 0.0, surrogate: Surrogate | None = None, layer: Mapping | None = None, input_delays: Sequence[int] = (0,)) -> None:
         super().__init__()
-        self.input_scale, self.dropout = input_scale, dropout
+        self.inputs, self.input_scale, self.dropout = inputs, input_scale, dropout
         self.layers = torch.nn.ModuleList(
-            SpikingLayer(fan_in, size, model, surrogate=surrogate, **(layer or {})) for fan_in, size in zip((inputs, *sizes), sizes, strict=False))
+            SpikingLayer(fan_in, size, model, surrogate=surrogate, delays=(0,) if k else input_delays, **(layer or {}))
+            for k, (fan_in, size) in enumerate(zip((inputs, *sizes), sizes, strict=False)))
         self.readout = CountLayer(sizes[-1], classes, surrogate) if readout is Readout.COUNT else ReadoutLayer(sizes[-1], classes, readout)
 
     def forward(self, payloads: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
@@ -68,7 +70,7 @@ class SpikingNet(torch.nn.Module):
     def to_float(self, name: str, payload_range: tuple[int, int], labels: tuple[str, ...], metadata: Mapping | None = None) -> FloatNetwork:
         """The network as :func:`spikeloom.gen.quantize.quantize` takes it; its inputs send payloads within ``payload_range``."""
         low, high = payload_range
-        populations = [FloatPopulation(name="audio", size=self.layers[0].w.shape[1], model=Model.INPUT, payload_min=low, payload_max=high)]
+        populations = [FloatPopulation(name="audio", size=self.inputs, model=Model.INPUT, payload_min=low, payload_max=high)]
         projections = []
         for k, layer in enumerate(self.layers):
             population, more = layer.to_float(f"layer{k}", populations[-1].name, self.input_scale if k == 0 else 1.0)

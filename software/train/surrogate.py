@@ -41,8 +41,14 @@ class Surrogate:
         if not (self.height > 0 and self.steepness > 0):
             raise NetworkError(f"Height and steepness of a surrogate gradient must be above 0, not {self.height} and {self.steepness}")
 
-    def slope(self, distance: torch.Tensor, spikes: torch.Tensor) -> torch.Tensor:
-        """ds/dv, of ``distance`` v - T in thresholds and ``spikes``, both ``[T, B, H]``."""
+    def slope(self, distance: torch.Tensor, spikes: torch.Tensor, max_spikes: int = 1) -> torch.Tensor:
+        """ds/dv, of ``distance`` v - T in thresholds and ``spikes``, both ``[T, B, H]``.
+
+        A neuron of up to ``max_spikes`` spikes has a step at T, 2T, ...: its slope is the sum of theirs. The exponential, which knows the time alone,
+        stays what it is.
+        """
+        if max_spikes > 1 and self.kind != "exponential":
+            return torch.stack([self.slope(distance - k, spikes) for k in range(max_spikes)]).sum(dim=0)
         if self.kind == "triangle":
             return distance.abs().mul_(-self.steepness).add_(1.0).clamp_(min=0.0).mul_(self.height)
         if self.kind == "fast_sigmoid":

@@ -103,6 +103,12 @@ def test_random_convolutional_networks_equal_the_models_in_the_simulator(case):
     in_simulator(case, counters=True)
 
 
+@settings(**FAST, max_examples=12)
+@given(cases(max_size=8, max_populations=4, longest=5, hybrid=True))
+def test_random_hybrid_networks_equal_the_models_in_the_simulator(case):
+    in_simulator(case, counters=True)
+
+
 @settings(**FAST, max_examples=8)
 @given(cases(max_size=6, max_populations=3), st.integers(0, 2**31), st.sampled_from((0.0, 0.3, 0.8)))
 def test_random_hosts_get_what_the_golden_model_says(case, seed, stall):
@@ -144,6 +150,13 @@ def test_many_random_networks_equal_the_models_in_the_simulator(case):
 @settings(**LONG)
 @given(cases(longest=12, max_size=24, max_populations=4, max_delay=7, convolutional=True))
 def test_many_random_convolutional_networks_equal_the_models_in_the_simulator(case):
+    in_simulator(case, counters=True)
+
+
+@pytest.mark.slow
+@settings(**LONG)
+@given(cases(longest=9, max_size=20, max_populations=5, max_delay=7, hybrid=True))
+def test_many_random_hybrid_networks_equal_the_models_in_the_simulator(case):
     in_simulator(case, counters=True)
 
 

@@ -1,4 +1,4 @@
-"""The bundled networks that recipes made: their cards quote what the golden model computes. kws-small has a test of its own."""
+"""The keyword spotters that recipes made: their cards quote what the golden model computes. kws-small and the digits have tests of their own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spikeloom.spec.clips import Clips
 from spikeloom.spec.network import Network
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = sorted(path.stem for path in (ROOT / "models").glob("*.npz") if path.stem != "kws-small")
+NAMES = sorted(path.stem for path in (ROOT / "models").glob("kws-*.npz") if path.stem != "kws-small")
 SET = {"kws-spikgru": "asc", "kws-lif": "asc", "kws-spikgru-12": "gsc", "kws-lif-4bit": "gsc"}
 
 

@@ -245,7 +245,7 @@ CHANGES: dict[str, list[tuple[str, object]]] = {
     "gate_table": [("gated", (3, 90, 151, 255)), ("rising", (1, 2))],
     "gate_shift": [("gated", 3)], "side_shift": [("gated", 0)], "adaptation_decay": [("rising", Decay(shift_a=8))], "a_bits": [("rising", 8)],
     "max_spikes": [("gated", 3), ("rising", 2)], "refractory": [("current", 1)], "holds": [("current", False)], "inhibition": [("rising", 3)],
-    "v_floor": [("rising", -51), ("gated", 0)]}
+    "v_floor": [("rising", -51), ("gated", 0)], "held": [("current", True)], "changes": [("rising", True)]}
 
 
 @pytest.mark.parametrize("name", [f.name for f in fields(UpdateSpec)])

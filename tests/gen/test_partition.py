@@ -127,7 +127,7 @@ def test_populations_that_share_a_matrix_share_a_tile_where_they_fit() -> None:
 
 
 @pytest.mark.parametrize("limits, tiles", [
-    (TileLimits(neurons=119), [["h0", "h1"], ["h2"], ["y"]]), (TileLimits(neurons=79), [["h0"], ["h1"], ["h2"], ["y"]]),
+    (TileLimits(neurons=119), [*[["h0", "h1", "h2"]] * 2, ["y"]]), (TileLimits(neurons=79), [*[["h0", "h1", "h2"]] * 3, ["y"]]),  # cut alike
     (TileLimits(axons=80), [["h0", "h1"], ["h2"], ["y"]]), (TileLimits(axons=119), [["h0", "h1"], ["h2"], ["y"]]),
     (TileLimits(weight_words=120), [["h0", "h1", "h2"], ["y"]]),  # 3 rows of 40 axons are stored once, so all three fit
 ])
@@ -143,11 +143,11 @@ def test_slices_of_large_populations_that_share_a_matrix_meet_slice_by_slice() -
     assert [tile.weight_depth for tile in plan(network, limits=limits).tiles] == [400, 300, 100]
 
 
-def test_the_same_matrix_stored_with_another_shift_or_one_by_one_is_not_the_same_weights() -> None:
+def test_the_same_matrix_stored_with_another_shift_is_not_the_same_weights() -> None:
     network = passes("w", "w")
     more = Projection(source="x", target="h1", weights=np.zeros((40, 40), dtype=int))  # h1 has weights that nobody shares
     assert names(Network(name="n", populations=network.populations, projections=(*network.projections, more))) == [["h0"], ["h1"], ["y"]]
-    assert names(passes("w", "w", kind=Kind.SPARSE)) == [["h0"], ["h1"], ["y"]]
+    assert names(passes("w", "w", kind=Kind.SPARSE)) == [["h0", "h1"], ["y"]]
     with pytest.raises(NetworkError, match="shares the matrix 'w'.*shift.*make them equal"):
         passes("w", "w", shifts=(0, 1))
 
@@ -179,7 +179,7 @@ def sparse(density: float, size: int = 64, seed: int = 1) -> Network:
 def test_sparse_axons_take_the_words_of_their_fullest_lane() -> None:
     tile = plan(sparse(0.1)).tiles[0]
     demand = demand_of(sparse(0.1), Slice(population="h", first=0, size=64), 16)
-    assert demand == Demand(neurons=64, axons=50, work=16 * tile.sparse_depth, words=tile.sparse_depth, key=None, shared_words=0)
+    assert demand == Demand(neurons=64, axons=50, work=16 * tile.sparse_depth, words=tile.sparse_depth, shared={})
     assert 50 < demand.words < 4 * 50  # four rows
 
 

@@ -92,14 +92,14 @@ def test_a_sparse_weight_of_a_codebook_is_as_wide_as_its_values() -> None:
     assert plan(network).tiles[0].sparse_weight_bits == 4  # -5
 
 
-def test_a_matrix_that_several_passes_share_is_dense_where_sparse_copies_are_larger() -> None:
+def test_a_matrix_that_several_passes_share_is_stored_once_either_way() -> None:
     x, c = Population(name="x", size=64, model=Model.INPUT), Population(name="c", size=64, model=Model.LIF, output=True)
 
     def passes(density: float, n: int) -> Network:
         made = unrolled([(c, Projection(source="x", target="c", weights=scattered(64, 64, density)))], passes=n)
         return Network(name="passes", populations=(x, *made.populations), projections=made.projections)
 
-    assert kinds(passes(0.2, 1)) == ["sparse"] and kinds(passes(0.2, 4)) == ["dense"] * 4 and kinds(passes(0.01, 2)) == ["sparse"] * 2
+    assert kinds(passes(0.2, 1)) == ["sparse"] and kinds(passes(0.2, 4)) == ["sparse"] * 4 and kinds(passes(0.01, 2)) == ["sparse"] * 2
     assert [choice.dense_bits for choice in storage_of(passes(0.2, 3))] == [64 * 64 * 8, 0, 0]  # once
 
 

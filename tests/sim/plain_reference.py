@@ -47,7 +47,7 @@ class _Neuron:
         self.theta, self.bias, self.v, self.jump = int(p.theta[k]), int(p.bias[k]), int(p.v_init[k]), int(p.jump[k])
         self.beta, self.alpha = (None if factors is None else int(factors[k]) for factors in (p.beta, p.alpha))
         self.gate_bias = int(p.gate_bias[k])
-        self.i = self.a = self.n = self.q = 0
+        self.i = self.a = self.n = self.q = self.sent = 0
         self.saturations = 0
 
     def step(self, total, gate, block):
@@ -58,6 +58,10 @@ class _Neuron:
             self.q = max(self.q, p.inhibition)
         # 3. The drive.
         drive = total * 2**p.guard_bits + self.bias
+        if p.held:
+            self.i, saturated = _signed(self.i + total * 2**p.guard_bits, p.i_bits)
+            self.saturations += saturated
+            drive = self.i + self.bias
         if p.model in CURRENTS:
             self.i, saturated = _signed(_decay(self.i, p.current_decay, self.alpha, p.rounding) + drive, p.i_bits)
             self.saturations += saturated
@@ -89,9 +93,10 @@ class _Neuron:
             self.a = max(0, min(2**p.a_bits - 1, _decay(self.a, p.adaptation_decay, None, p.rounding) + self.jump * n))
             threshold += self.a
         # 7. Spikes.
-        self.n = 0
+        before, self.n = self.n, 0
         while self.q == 0 and self.v >= threshold * (self.n + 1) and self.n < p.max_spikes:
             self.n += 1
+        self.sent = self.n - before if p.model is Model.RELU else self.n
 
     def _next(self, x, drive, gate):
         p = self.p
@@ -202,7 +207,7 @@ def run_clip(network, x, potentials=None, currents=None):
                 neuron.step(sums[Port.CURRENT][k], sums[Port.GATE][k], sums[Port.BLOCK][k])
             out["potentials"][name].append([neuron.v for neuron in neurons[name]])
             out["currents"][name].append([neuron.i for neuron in neurons[name]])
-            sent[name].append([neuron.n for neuron in neurons[name]])
+            sent[name].append([neuron.sent for neuron in neurons[name]])
     for what, name in (("rises", "a"), ("quiet", "q")):
         out[what] = {population: [getattr(neuron, name) for neuron in group] for population, group in neurons.items()}
     out["saturations"] = {name: sum(neuron.saturations for neuron in group) for name, group in neurons.items()}
@@ -234,7 +239,7 @@ def assert_equal(network, result, wanted):
                 np.testing.assert_array_equal(result.currents[p.name][n], np.reshape(want["currents"][p.name], shape))
             if p.spikes:
                 spikes = np.reshape(want["spikes"][p.name], shape)
-                assert result.spikes[p.name].dtype == (bool if p.max_spikes == 1 else np.int16)
+                assert result.spikes[p.name].dtype == (bool if p.max_spikes == 1 and p.model is not Model.RELU else np.int16)
                 np.testing.assert_array_equal(result.spikes[p.name][n], spikes)
                 np.testing.assert_array_equal(result.spike_counts[p.name][n], spikes.sum(axis=0))
                 assert result.counters[p.name].spikes[n] == np.count_nonzero(spikes)

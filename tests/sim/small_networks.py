@@ -19,7 +19,7 @@ def rich_network(model, reset=Reset.SUBTRACT, mode=Refractory.FIRE, rounding=Rou
     fields = {"rounding": rounding, "reset": reset if fires else Reset.NONE, "theta": rng.integers(8, 20, 5), "bias": rng.integers(-2, 4, 5),
               "v_bits": 9, "guard_bits": 1, "v_init": rng.integers(-9, 30, 5), "v_floor": -70,
               "readout": Readout.FIRST if fires else Readout.SUM}
-    if model not in (Model.IF, Model.SPIKGRU):
+    if model not in (Model.IF, Model.SPIKGRU, Model.RELU):
         fields |= {"decay": Decay(factor=230, fraction_bits=8), "beta": rng.integers(150, 257, 5)}
     if model in (Model.CUBALIF, Model.CUBALI, Model.SPIKGRU):
         fields |= {"current_decay": Decay(factor=12, fraction_bits=4), "alpha": rng.integers(5, 17, 5), "i_bits": 7}
@@ -33,8 +33,11 @@ def rich_network(model, reset=Reset.SUBTRACT, mode=Refractory.FIRE, rounding=Rou
         fields["max_spikes"] = 3
     if fires:
         fields |= {"refractory": 3, "refractory_mode": mode, "inhibition": 0 if mode is Refractory.INTEGRATE or model is Model.SPIKGRU else 1}
+    if model is Model.RELU:
+        fields = {name: fields[name] for name in ("theta", "v_bits", "guard_bits", "v_init", "max_spikes")}
     y = Population(name="y", size=5, model=model, **fields | others_of_y)
     hidden = () if fires else (Population(name="h", size=5, model=Model.LIF, theta=9, reset=Reset.ZERO, readout=Readout.COUNT),)
+    readers = (Population(name="r", size=5, model=Model.LI, v_bits=8, readout=Readout.SUM),) if model is Model.RELU else ()
 
     def project(source, target, size, **more):
         return Projection(source=source, target=target, weights=rng.integers(-6, 12, (5, size)), **more)
@@ -43,11 +46,13 @@ def rich_network(model, reset=Reset.SUBTRACT, mode=Refractory.FIRE, rounding=Rou
     projections = [project("x", "y", 3), project(loop, "y", 5, delay=1), project(loop, "y", 5, delay=3)]
     if not fires:
         projections.append(project("x", "h", 3))
+    if readers:
+        projections.append(project("y", "r", 5))
     if y.has_gate:
         projections += [project("x", "y", 3, port=Port.GATE), project("y", "y", 5, delay=1, port=Port.GATE)]
     if y.inhibition:
         projections.append(project("y", "y", 5, delay=2, port=Port.BLOCK))
-    return Network(name="rich", populations=(Population(name="x", size=3, model=Model.INPUT, payload_min=-2, payload_max=3), *hidden, y),
+    return Network(name="rich", populations=(Population(name="x", size=3, model=Model.INPUT, payload_min=-2, payload_max=3), *hidden, y, *readers),
                    projections=tuple(projections))
 
 

@@ -11,7 +11,7 @@ from small_networks import clips_for, networks, rich_network
 
 from spikeloom.sim import _bounds, _currents, _engine, _firing, _neuron_steps, _neurons, _plan, _readouts, _tally, golden
 from spikeloom.spec.arithmetic import Decay, Rounding
-from spikeloom.spec.network import Model, Refractory, Reset
+from spikeloom.spec.network import Model, Readout, Refractory, Reset
 
 N = _neurons.Neurons
 # The module in which a function is called, where that is another.
@@ -28,6 +28,10 @@ MUTANTS = [
     (_currents.Current, "step", "self._limit - 1, out", "self._limit, out"),
     (_currents.Current, "step", "p.gain is Gain.UNIT", "True"),
     (_currents.Current, "step", "complement(self.i, p.rounding, self._beta)", "complement(self.i, p.rounding)"),
+    (_currents.Current, "step", "self.i + self._bias", "self.i"),
+    (_plan, "_layer", "if p.held:", "if False:"),
+    (_engine._Chunk, "_send", "if population.changes:", "if False:"),
+    (_engine._Chunk, "_collect", "abs(of) > 1", "of > 1"),
     (_currents.Gate, "step", "self._shift, self._rounding", "self._shift, Rounding.FLOOR"),
     (_currents.Gate, "step", "-self._half, self._half - 1) + self._half", "-self._half, self._half - 2) + self._half"),
     (_firing.Rest, "step", "self.q - 1", "self.q"),
@@ -72,6 +76,10 @@ def bank():
     rich = [rich_network(model, reset, mode, rounding) for model in Model if model is not Model.INPUT for reset in Reset
             for mode, rounding in zip([*Refractory, Refractory.FIRE], Rounding, strict=True)]
     rich += [rich_network(Model.SPIKGRU, v_bits=29, i_bits=29, theta=1 << 22, bias=1 << 27, current_decay=Decay(), alpha=None),
+             rich_network(Model.LIF, held=True, i_bits=9), rich_network(Model.ALIF, Reset.ZERO, held=True),
+             rich_network(Model.LI, held=True, i_bits=7),
+             rich_network(Model.RELU, max_spikes=1, theta=5),
+             rich_network(Model.LIF, readout=Readout.VOTE, classes=[0, -1, 1, -1, 1]),
              rich_network(Model.ALIF, adaptation_decay=Decay(shift_a=1, shift_b=1), a_bits=3),
              rich_network(Model.ALIF, adaptation_decay=Decay(), jump=3, a_bits=3)]  # a comes to its largest value, and stays
     cases = [(network, clips_for(network, 2, 15, 3)) for network in rich]

@@ -71,7 +71,7 @@ OF_REFERENCE = {"i": "currents", "v": "potentials", "n": "spikes", "a": "rises",
 
 def _other_tables(text):
     """(header, rows of integers) of every table of the examples of the other models."""
-    part = text[text.index("## Worked examples of the other models") : text.index("## What is counted")]
+    part = text[text.index("## Worked examples of the other models") : text.index("## Activations")]
     tables = re.findall(r"((?:^\|.*\|\n)+)", part, re.MULTILINE)
     cells = [[[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()] for table in tables]
     return [(head, [[int(cell) for cell in row] for row in rows]) for head, _, *rows in cells]
@@ -100,7 +100,22 @@ def _check_tables(text, monkeypatch):
                     assert row[c] == clip[t, int(name[1:] or 0)]
                 else:
                     assert name == "t" and row[c] == t or name == "z" and row[c] in network.population("y").gate_table
-    assert not runs
+    ((network, clip),) = runs
+    _check_activations(text, run_clip(network, clip), clip)
+
+
+def _check_activations(text, want, clip):
+    """The table of an activation and of spikes that hold their current, against the plain reference and its own rows."""
+    lines = re.findall(r"^\| \d \| -?\d \|.*$", text[text.index("## Activations") : text.index("## Convolution")], re.MULTILINE)
+    rows = [[int(cell.strip() or 0) for cell in line.strip("|").split("|")] for line in lines]
+    assert len(rows) == len(clip) == 6
+    n_prev, spike_prev = 0, 0
+    for t, (step, x, arrived, v_a, n, event, i, drive, taken, v_b, spike) in enumerate(rows):
+        assert (step, x, arrived) == (t, clip[t, 0], 16 * x) and n == max(0, min(3, v_a // 20)) and event == n - n_prev and drive == i - 1
+        assert taken == 20 * spike_prev
+        assert [[v_a], [event]] == [want["potentials"]["a"][t], want["spikes"]["a"][t]]
+        assert [[i], [v_b], [spike]] == [want["currents"]["b"][t], want["potentials"]["b"][t], want["spikes"]["b"][t]]
+        n_prev, spike_prev = n, spike
 
 
 def test_the_tables_of_the_other_models_are_what_the_reference_computes(monkeypatch):
@@ -109,7 +124,8 @@ def test_the_tables_of_the_other_models_are_what_the_reference_computes(monkeypa
 
 
 @pytest.mark.parametrize("wrong, right", [("| 1 | 1 | 16 | 36 | 52 |", "| 1 | 1 | 16 | 35 | 52 |"), ("| 68 | 40 | 28 | 0 |", "| 68 | 40 | 29 | 0 |"),
-                                          ("| 3 | 1 | 0 | 0 | 1 |", "| 3 | 1 | 0 | 0 | 2 |")])
+                                          ("| 3 | 1 | 0 | 0 | 1 |", "| 3 | 1 | 0 | 0 | 2 |"), ("| 26 | 1 | -1 |", "| 26 | 1 | 1 |"),
+                                          ("| 18 | 17 | 20 | 20 | 1 |", "| 18 | 17 | 20 | 21 | 1 |")])
 def test_a_wrong_number_in_another_table_is_seen(wrong, right, monkeypatch):
     assert wrong in DOC.read_text() or pytest.fail(wrong)
     with pytest.raises(AssertionError):

@@ -167,7 +167,7 @@ def test_an_array_that_lies_about_its_length_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(("change", "text"), [
-    (lambda h: h.update(format_version=4), "format version 4; this SpikeLoom reads versions 1 to 3"),
+    (lambda h: h.update(format_version=5), "format version 5; this SpikeLoom reads versions 1 to 4"),
     (lambda h: h.update(format_version=True), "format version True"),
     (lambda h: h.update(format="other"), "not that of a network"),
     (lambda h: h.update(surprise=1), "header: unknown field 'surprise'"),

@@ -26,7 +26,9 @@ def payloads(n_clips: int = 10, n_steps: int = 25, channels: int = 9, seed: int 
 def small_net(model: Model, readout: Readout = Readout.SUM, seed: int = 0, **layer) -> SpikingNet:
     """9 channels, layers of 14 and 11 neurons that do fire, 4 classes."""
     torch.manual_seed(seed)
-    net = SpikingNet(9, [14, 11], 4, model, readout=readout, input_scale=0.25 if model is not Model.CUBALIF else 1.0, layer=layer)
+    delays = layer.pop("input_delays", (0,))
+    scale = 0.25 if model is not Model.CUBALIF else 1.0
+    net = SpikingNet(9, [14, 11], 4, model, readout=readout, input_scale=scale, layer=layer, input_delays=delays)
     with torch.no_grad():
         for parameter in net.layers[1].parameters():
             if parameter.ndim == 2:

@@ -13,7 +13,7 @@ from spikeloom.software.train.loop import run_loop  # noqa: E402
 from spikeloom.software.train.membranes import LIF, dynamics_of  # noqa: E402
 from spikeloom.software.train.surrogate import Surrogate  # noqa: E402
 from spikeloom.spec.errors import NetworkError  # noqa: E402
-from spikeloom.spec.network import Gain, Model, Readout  # noqa: E402
+from spikeloom.spec.network import Gain, Model, Readout, Reset  # noqa: E402
 
 T, B, H = 7, 3, 5
 SURROGATES = (Surrogate(), Surrogate(kind="fast_sigmoid", height=1.0, steepness=3.0))
@@ -34,47 +34,54 @@ class Spike(torch.autograd.Function):
         return grads[0] * ctx.surrogate.slope(distance, (distance >= 0).to(distance.dtype)), None
 
 
-def plain(model, gain, surrogate, drive, u, constants, rho=0.97, jump=0.1):
+def plain(model, gain, surrogate, drive, u, constants, max_spikes=1, reset=Reset.SUBTRACT, rho=0.97, jump=0.1):
     """Spikes by the equations of docs/numerics.md; no gradient through the reset."""
     i = v = s = a = torch.zeros(B, H, dtype=drive.dtype)
-    out = []
+    off, out = 1.0 if reset is Reset.SUBTRACT else 0.0, []
     for t in range(T):
         total = drive[t] + s @ u.T
         if model is Model.SPIKGRU:
             i = constants[0] * i + total[:, :H]
             z = torch.sigmoid(total[:, H:])
-            v = z * v + (1 - z) * i - s.detach()
+            v = z * v + (1 - z) * i - off * s.detach()
         elif model is Model.CUBALIF:
             i = constants[0] * i + total
-            v = constants[1] * v + ((1 - constants[1]) if gain is Gain.COMPLEMENT else 1.0) * i - s.detach()
+            v = constants[1] * v + ((1 - constants[1]) if gain is Gain.COMPLEMENT else 1.0) * i - off * s.detach()
         else:
-            v = constants[0] * v + total - s.detach()
+            v = constants[0] * v + total - off * s.detach()
         if model is Model.ALIF:
             a = rho * a + jump * s
-        s = Spike.apply(v - 1.0 - a, surrogate)
+        s = sum(Spike.apply(v - k - a, surrogate) for k in range(1, max_spikes + 1))
         out.append(s)
     return torch.stack(out)
 
 
 @pytest.mark.parametrize("surrogate", SURROGATES, ids=lambda s: s.kind)
-@pytest.mark.parametrize(("model", "gain"), [(Model.LIF, Gain.UNIT), (Model.CUBALIF, Gain.UNIT), (Model.CUBALIF, Gain.COMPLEMENT),
-                                             (Model.SPIKGRU, Gain.UNIT), (Model.ALIF, Gain.UNIT)])
-def test_gradients_are_those_of_the_equations(model, gain, surrogate) -> None:
+@pytest.mark.parametrize(("model", "gain", "max_spikes"), [
+    (Model.LIF, Gain.UNIT, 1), (Model.CUBALIF, Gain.UNIT, 1), (Model.CUBALIF, Gain.COMPLEMENT, 1), (Model.SPIKGRU, Gain.UNIT, 1),
+    (Model.ALIF, Gain.UNIT, 1), (Model.LIF, Gain.UNIT, 2), (Model.CUBALIF, Gain.COMPLEMENT, 3), (Model.SPIKGRU, Gain.UNIT, 3)])
+@pytest.mark.parametrize("reset", [Reset.SUBTRACT, Reset.NONE])
+def test_gradients_are_those_of_the_equations(model, gain, max_spikes, reset, surrogate) -> None:
+    if model is Model.ALIF and reset is Reset.NONE:
+        with pytest.raises(NetworkError, match="leave max_spikes and reset as they are"):
+            dynamics_of(model, surrogate, reset=reset)
+        return
     torch.manual_seed(1)
-    dynamics = dynamics_of(model, surrogate, gain=gain)
+    dynamics = dynamics_of(model, surrogate, gain=gain, max_spikes=max_spikes, reset=reset)
     rows = H * dynamics.n_ports
 
     def leaf(*shape, scale=1.0, low=None):
         value = torch.randn(*shape, dtype=torch.float64) * scale if low is None else low + 0.1 * torch.rand(*shape, dtype=torch.float64)
         return value.requires_grad_()
 
-    leaves = [leaf(T, B, rows, scale=2.0), leaf(rows, H), *(leaf(H, low=0.8) for _ in dynamics.names)]
+    leaves = [leaf(T, B, rows, scale=4.0 * max_spikes - 2.0), leaf(rows, H), *(leaf(H, low=0.8) for _ in dynamics.names)]
     weight = torch.randn(T, B, H, dtype=torch.float64)
     spikes = run_loop(dynamics, *leaves)
     ours = torch.autograd.grad((spikes * weight).sum(), leaves)
-    expected = plain(model, gain, surrogate, leaves[0], leaves[1], leaves[2:])
+    expected = plain(model, gain, surrogate, leaves[0], leaves[1], leaves[2:], max_spikes, reset)
     assert torch.equal(spikes, expected)
-    assert 0.05 < float(spikes.mean()) < 0.9
+    assert float(spikes.detach().max()) == max_spikes
+    assert 0.05 < float((spikes > 0).double().mean().detach()) < 0.9
     for got, wanted in zip(ours, torch.autograd.grad((expected * weight).sum(), leaves), strict=True):
         assert float(wanted.abs().max()) > 0
         torch.testing.assert_close(got, wanted)
@@ -88,7 +95,7 @@ def test_a_wrong_gradient_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(LIF, "gradients", wrong)
     with pytest.raises(AssertionError, match="Tensor-likes are not close"):
-        test_gradients_are_those_of_the_equations(Model.LIF, Gain.UNIT, SURROGATES[0])
+        test_gradients_are_those_of_the_equations(Model.LIF, Gain.UNIT, 1, Reset.SUBTRACT, SURROGATES[0])
 
 
 @pytest.mark.parametrize("readout", [Readout.LAST, Readout.MAX, Readout.SUM])

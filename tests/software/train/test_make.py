@@ -89,6 +89,28 @@ def test_training_with_errors_of_the_weights(models: Path, tmp_path: Path) -> No
     assert any((a.weights != b.weights).any() for a, b in zip(*(n.projections for n in networks), strict=True))
 
 
+def test_variations_that_are_made_once(models: Path, tmp_path: Path) -> None:
+    record(tmp_path / "data" / "asc")
+    recipe = replace(load_recipe(models / "kws-spikgru.toml"), variations=3)
+    lines: list[str] = []
+    maker = Maker(recipe, tmp_path / "data" / "asc", None, lines.append)
+    anns = maker.anns()
+
+    def draws() -> list:
+        return [batch for _ in range(4) for batch in maker.batches(np.random.default_rng(0), 12, anns)]
+
+    first = draws()
+    assert sum("variation" in line for line in lines) == 3
+    for (x, y, taught), (x2, y2, taught2) in zip(first, draws(), strict=True):
+        assert np.array_equal(x, x2) and np.array_equal(y, y2) and np.array_equal(taught, taught2)
+        np.testing.assert_allclose(taught.sum(axis=1), 1.0, atol=1e-5)
+    assert sum("variation" in line for line in lines) == 3  # not made again
+    bare = replace(recipe, augment=NOTHING)
+    x, y, taught = next(Maker(bare, tmp_path / "data" / "asc", None, lines.append).batches(np.random.default_rng(0), 12, anns))
+    wanted = np.mean([ann(torch.from_numpy(x))[0].softmax(dim=1).detach().numpy() for ann in anns], axis=0)
+    np.testing.assert_allclose(taught, wanted, atol=1e-5)  # the answers are those of the clips they come with
+
+
 def test_errors_are_told(models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["kws-spikgru", "--data", str(tmp_path / "nothing")]) == 2
     assert "train_logmel40x50.npz" in capsys.readouterr().err

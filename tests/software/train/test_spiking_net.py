@@ -17,7 +17,7 @@ from spikeloom.software.train.layers import RATE_SCORE, CountLayer  # isort: ski
 
 def test_the_exported_network_computes_the_same() -> None:
     for model in MODELS:
-        for layer in ({}, {"per_layer": True}, {"recurrent": False}):
+        for layer in ({}, {"per_layer": True}, {"recurrent": False}, {"input_delays": (0, 1, 3)}):
             net = small_net(model, Readout.COUNT if layer.get("recurrent") is False else Readout.MAX, **layer)
             if layer.get("per_layer"):
                 with torch.no_grad():
@@ -32,10 +32,10 @@ def test_the_exported_network_computes_the_same() -> None:
 
 
 def test_layers_start_from_integers() -> None:
-    for model in (Model.LIF, Model.CUBALIF, Model.SPIKGRU):
-        net = small_net(model)
+    for model, layer in ((Model.LIF, {}), (Model.CUBALIF, {}), (Model.SPIKGRU, {}), (Model.SPIKGRU, {"input_delays": (0, 2)})):
+        net = small_net(model, **layer)
         _, network = quantized(net)
-        other = small_net(model, seed=9)
+        other = small_net(model, seed=9, **layer)
         other.load(network)
         for (name, a), b in zip(net.layers.named_parameters(), other.layers.parameters(), strict=True):
             assert float((a - b).detach().abs().max()) < 0.02 * max(float(a.detach().abs().max()), 0.1), (model, name)

@@ -1,0 +1,1 @@
+"""Networks of rectified linear units (ANNs) as spiking networks: reading them, threshold balancing, weight normalization."""
