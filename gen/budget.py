@@ -32,6 +32,7 @@ LUTS_PER_TILE, FFS_PER_TILE = 100, 40
 LUTS_OF_HOST, FFS_OF_HOST = 450, 80
 LUTS_PER_LINK_BIT, LUTS_PER_LINK = 1.0, 12.0
 LUTS_OF_LINK, FFS_OF_LINK = 2400, 1150  # of the host link
+UNPAIRED_FFS = 0.5  # flip-flops of an iCE40 that are in a logic cell whose LUT nobody else can use
 ERROR = {"luts": 1.15, "ffs": 1.25, "brams": 1.0, "dsps": 1.0, "sprams": 1.0}  # refused only if too large by more than the estimate may be wrong
 NAMES = {"luts": "LUTs", "ffs": "flip-flops", "brams": "block RAMs", "dsps": "multipliers", "sprams": "single-port RAMs"}
 
@@ -168,6 +169,8 @@ def estimate(chip: ChipSpec, block_bits: int = 18432, *, link: int | None = None
     for switch in chip.fabric.switches:
         more = _switch(switch, flit_bits)
         total["luts"], total["ffs"] = total["luts"] + more[0], total["ffs"] + more[1]
+    if chip.memories != "distributed":
+        total["luts"] += UNPAIRED_FFS * total["ffs"]
     return {name: math.ceil(value) for name, value in total.items()}
 
 

@@ -125,10 +125,12 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
         tiles=len(chip.tiles), lanes=sum(t.lanes for t in chip.tiles),
         weight_bits_total=sum(t.lanes * (t.weight_depth * t.weight_bits + t.sparse_depth * (t.row_bits + t.sparse_weight_bits)) for t in chip.tiles),
         luts=used.used.luts if used else None, ffs=used.used.ffs if used else None, brams=used.used.brams if used else None,
-        dsps=used.used.dsps if used else None, fmax_mhz=used.fmax_mhz if used else None, fitted=fitted,
+        dsps=used.used.dsps if used else None, sprams=used.used.sprams if used else None,
+        fmax_mhz=used.fmax_mhz if used else None, fitted=fitted,
         step_ms=step_ms(network), most_cycles=most, real_time_margin=round(step_ms(network) * clock_hz / 1000 / most, 2))
     (folder / "chip.svg").write_text(chip_picture(chip))
-    (folder / "report.md").write_text(build_report(network, chip, target, scenario, result, choices))
+    (folder / "report.md").write_text(build_report(
+        network, chip, target, scenario, result, choices, link=None if identified is None else len(identified)))
     while step():
         pass
     return result

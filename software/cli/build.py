@@ -86,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
                                       ("bits of weights", result.weight_bits_total)]
     if args.bitstream:
         rows += [("LUTs", result.luts), ("flip-flops", result.ffs), ("block RAMs", result.brams), ("DSPs", result.dsps),
+                 *([] if result.sprams is None else [("single-port RAMs", result.sprams)]),
                  ("Fmax / MHz", result.fmax_mhz)]
     rows += [("timestep / ms", result.step_ms), ("cycles of a timestep, at most", result.most_cycles), ("real-time margin", result.real_time_margin)]
     print(table(rows))
