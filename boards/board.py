@@ -34,14 +34,16 @@ class Board:
     name : as the user types it.
     description : one line.
     budget : resources of the device: ``luts``, ``ffs``, ``brams``, ``bram_bits`` (of one block), ``dsps``; empty without a device.
-    flow : family of the device, which names the tools: ``"ecp5"``, ``"ice40"``, ``"gowin"``, ``"xilinx"``; ``"none"`` where the Verilog is all
-        there is.
+    flow : family of the device, which names the tools: ``"ecp5"``, ``"ice40"``, ``"gowin"``; a project for Vivado: ``"xilinx"``, ``"zynq"``
+        (behind AXI); ``"none"`` where the Verilog is all there is.
     platform : ``"module:Class"`` of the amaranth-boards platform.
     oscillator_mhz : frequency of the clock that the platform takes as its default; None without a device.
     clock_mhz : frequency that the chip runs at unless the user asks for another; a PLL makes it where it is not the oscillator's, which is what
         None stands for.
     uart : number of the platform's resource ``uart``, or pins; None where there is no serial port.
     leds : user LEDs that show the self-test, or the traffic of the host link.
+    rgb_led : they are the red, green and blue of the platform's ``rgb_led``, and not its ``led`` 0, 1, ...
+    uart_takes_leds : the serial port is on the LEDs' pins: a host link shows nothing.
     loader : what openFPGALoader knows the board by (``--board``); None where it does not know it.
     tried : what was done with it here: ``"built"`` (bitstreams were made), ``"planned"`` (a project for the vendor's tools), or ``""``.
         Never more: no board was attached.
@@ -56,6 +58,8 @@ class Board:
     clock_mhz: float | None = None
     uart: int | UartPins | None = None
     leds: int = 0
+    rgb_led: bool = False
+    uart_takes_leds: bool = False
     loader: str | None = None
     tried: str = ""
 

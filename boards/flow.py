@@ -15,13 +15,13 @@ from pathlib import Path
 from amaranth import Elaboratable
 
 from ..spec.errors import CapacityError, ToolError
-from . import ecp5, ice40
+from . import ecp5, gowin, ice40
 from .board import Board
 from .family import Family
 
 __all__ = ["FAMILIES", "FlowResult", "Utilization", "board_pll", "build_bitstream", "read_report"]
 
-FAMILIES: dict[str, Family] = {"ecp5": ecp5.FAMILY, "ice40": ice40.FAMILY}
+FAMILIES: dict[str, Family] = {"ecp5": ecp5.FAMILY, "ice40": ice40.FAMILY, "gowin": gowin.FAMILY}
 
 # Aliases of a net that nobody uses any more make abc9 stop on some designs (yosys 0.69 and 0.70): they are removed first.
 _CLEAN = "hierarchy -top chip\nproc\nflatten\nopt_clean -purge"
@@ -70,7 +70,8 @@ def read_report(text: str, family: Family, log: str = "") -> tuple[Utilization, 
     report = json.loads(text)
     used = {cell: int(entry["used"]) for cell, entry in report["utilization"].items()}
     clocks = [entry["achieved"] for entry in report["fmax"].values()]
-    counts = {name: used.get(cell, 0) for name, cell in family.cells.items()}
+    counts = {name: used.get(cell, 0) if isinstance(cell, str) else sum(each * used.get(part, 0) for part, each in cell.items())
+              for name, cell in family.cells.items()}
     if family.ffs_in_log is not None:
         counts["ffs"] = sum(int(n) for n in re.findall(family.ffs_in_log, log))
     return Utilization(**counts), round(min(clocks), 1) if clocks else 0.0
@@ -100,12 +101,20 @@ def build_bitstream(board: Board, top: Elaboratable, folder: Path, *, clock_hz: 
         raise ToolError(f"Bitstream for {board.name}: there is no flow to a bitstream for this board")
     tools = _tools(board, family)
     module, name = board.platform.split(":")
-    # The ULX3S platform asks for a programmer even where nothing is programmed; any command will do.
+    # Some platforms ask for a programmer even where nothing is programmed, and OrangeCrab's for what marks a file for dfu-util, which takes it
+    # without the mark as well: any command will do.
     os.environ.setdefault("OPENFPGALOADER", "true")
+    if shutil.which("dfu-suffix") is None:
+        os.environ.setdefault("DFU_SUFFIX", "true")
     platform = getattr(importlib.import_module(module), name)()
     for variable, command in tools.items():
         os.environ.setdefault(variable, command)
     folder.mkdir(parents=True, exist_ok=True)
+    for variable, script in family.adapters.items():
+        adapter = folder / f"{variable.lower()}.sh"
+        adapter.write_text(script)
+        adapter.chmod(0o755)
+        tools[variable] = str(adapter.absolute())
     options = {"nextpnr_opts": "--report chip.report.json --timing-allow-fail --seed 1", "emit_src": False, "script_after_read": _CLEAN,
                **family.overrides}
     platform.prepare(top, name="chip", **options).extract(folder)

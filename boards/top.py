@@ -27,8 +27,13 @@ class _Top(Elaboratable):
 
     def _show(self, m, platform, shown) -> None:
         """The first bits on as many LEDs as there are."""
-        for k, value in zip(range(self._board.leds), shown):
-            m.submodules[f"led_{k}"] = led = io.Buffer("o", platform.request("led", k, dir="-"))
+        if self._board.rgb_led:
+            rgb = platform.request("rgb_led", 0, dir="-")
+            ports = [rgb.r, rgb.g, rgb.b]
+        else:
+            ports = [platform.request("led", k, dir="-") for k in range(min(self._board.leds, len(shown)))]
+        for k, (port, value) in enumerate(zip(ports, shown)):
+            m.submodules[f"led_{k}"] = led = io.Buffer("o", port)
             m.d.comb += led.o.eq(value)
 
 
@@ -56,4 +61,5 @@ class LinkTop(_Top):
             port = platform.request("uart", uart, dir="-")
         m.submodules.rx, m.submodules.tx = rx, tx = io.Buffer("i", port.rx), io.Buffer("o", port.tx)
         m.d.comb += [device.rx.eq(rx.i), tx.o.eq(device.tx)]
-        self._show(m, platform, [~device.rx, ~device.tx])
+        if not self._board.uart_takes_leds:
+            self._show(m, platform, [~device.rx, ~device.tx])

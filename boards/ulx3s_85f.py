@@ -6,7 +6,7 @@ __all__ = ["BOARD"]
 
 BOARD = Board(
     name="ulx3s_85f",
-    description="Radiona ULX3S, Lattice ECP5 LFE5U-85F-6, 25 MHz oscillator; open flow to a bitstream (not tried on hardware)",
+    description="Radiona ULX3S, Lattice ECP5 LFE5U-85F-6, 25 MHz oscillator",
     budget={"luts": 83640, "ffs": 83640, "brams": 208, "bram_bits": 18432, "dsps": 156},
     flow="ecp5",
     platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",

@@ -28,6 +28,11 @@ class Demand:
     words: int
     shared: Mapping[Hashable, int]
 
+    @property
+    def lists(self) -> tuple[Hashable, ...]:
+        """Key of its scattered list, where another slice can have the same, pointers included; else nothing."""
+        return tuple(key for key in self.shared if isinstance(key, tuple) and key[0] == SPARSE)
+
     def shares(self, other: Demand) -> bool:
         """Whether both read the same weights, or some of them."""
         return not self.shared.keys().isdisjoint(other.shared)

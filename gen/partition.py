@@ -6,11 +6,12 @@ small populations may share a tile, and populations that share their weights do.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..spec.errors import CapacityError
 from ..spec.network import Model, Network
+from ..spec.tile import SPARSE
 from ..spec.update import UpdateSpec
 from .demand import Demand, demand_of, total_demand
 from .lists import list_axons, positions_of
@@ -21,6 +22,7 @@ from .updates import update_of
 __all__ = ["DEFAULT_LANES", "Partition", "Slice", "TileLimits", "TilePart", "partition"]
 
 DEFAULT_LANES = 16
+_POINTER_BITS = 32  # of a scattered axon, about
 SHARE_SLACK = 1.25  # how much busier a tile may get so that populations with the same update share its datapath
 
 
@@ -142,19 +144,37 @@ def _cut_alike(network: Network, counts: dict[str, int], unit: int, limits: Tile
         if whole[name].shared:
             alike = [f for f in families if any(whole[name].shares(whole[other]) for other in f)]
             families = [f for f in families if f not in alike] + [[*(n for f in alike for n in f), name]]
-    for family in families:
-        pieces = {pieces_of(network, name) for name in family}
-        sizes = {network.population(name).size for name in family}
-        axons = sum(whole[name].axons for name in family)  # a slice has them all, however small it is
-        if len(family) == 1 or len(sizes) > 1 or len(pieces) > 1 or axons > limits.axons:
+    for found in families:
+        shapes = [(network.population(name).size, pieces_of(network, name)) for name in found]
+        room, family = limits.axons, []
+        for name, shape in sorted(zip(found, shapes), key=lambda pair: whole[pair[0]].axons):
+            # A slice has all axons of its population, however small it is: the one with the most is left out where there are too many.
+            if shape == max(shapes, key=shapes.count) and whole[name].axons <= room:
+                room -= whole[name].axons
+                family.append(name)
+        if len(family) < 2:
             continue
         least = max(*(counts[name] for name in family), _ceil(sum(whole[name].neurons for name in family), limits.neurons))
-        for count in range(least, max(pieces) + 1):
-            slices = [_slices(network, name, count, unit) for name in family]
-            demands = {s: demand_of(network, s, unit) for listed in slices for s in listed}
-            if all(_fits(alike, demands, limits) for alike in zip(*slices)):
-                counts.update(dict.fromkeys(family, count))
+        # No more tiles than they take apart, and less memory: what a finer cut adds are pointers, which each tile has of all its axons.
+        for count in range(least, min(pieces_of(network, family[0]), sum(counts[name] for name in family)) + 1):
+            tiles = list(zip(*(_slices(network, name, count, unit) for name in family)))
+            demands = {s: demand_of(network, s, unit) for listed in tiles for s in listed}
+            if all(_fits(listed, demands, limits) for listed in tiles):
+                apart = [[s] for name in family for s in _slices(network, name, counts[name], unit)]
+                if _memory(network, tiles, unit) < _memory(network, apart, unit):
+                    counts.update(dict.fromkeys(family, count))
                 break
+
+
+def _memory(network: Network, tiles: Iterable[Sequence[Slice]], unit: int) -> int:
+    """Bits of weights and of pointers of tiles with these slices, about."""
+    total = 0
+    for slices in tiles:
+        lanes, demands = fitting_lanes(network, slices, unit), {s: demand_of(network, s, unit) for s in slices}
+        bits = max(p.weight_bits for s in slices for p in network.incoming(s.population))
+        pointers = {next((key for key in demands[s].lists), s): list_axons(network, s.population)[SPARSE] for s in slices}
+        total += total_demand(demands.values())[2] * lanes * bits + sum(pointers.values()) * _POINTER_BITS
+    return total
 
 
 def _fits(slices: Sequence[Slice], demands: Mapping[Slice, Demand], limits: TileLimits) -> bool:

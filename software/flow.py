@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..boards import catalogue
 from ..boards.board import Board
 from ..boards.flow import FAMILIES, board_pll, build_bitstream
+from ..boards.vivado import VIVADO_FLOWS, write_vivado, write_zynq
 from ..gen.axi_files import write_axi
 from ..gen.budget import check_fits
 from ..gen.candidates import cycles_if_all_fire
@@ -62,6 +63,10 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
           fit: bool = False, rate: float | None = None, clips: Clips | None = None, progress: OnProgress | None = None) -> BuildResult:
     """See :func:`spikeloom.software.api.compile`."""
     target = catalogue.find(board)
+    if bitstream and target.flow in VIVADO_FLOWS:
+        raise ToolError(f"Bitstream for {target.name}: Vivado makes it, of the project that is written to DIR/board without --bitstream")
+    if link is not None and target.flow == "zynq":
+        raise ToolError(f"Host link of {target.name}: its chip is behind AXI, and its processors are the host; leave --link out")
     if bitstream and target.flow not in FAMILIES:
         raise ToolError(f"Bitstream for {target.name}: there is no flow to a bitstream for this board; leave --bitstream out, or name another board")
     if bitstream and link is not None and target.uart is None:
@@ -75,7 +80,7 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
         raise ToolError(f"No wrapper {wrapper!r}; there is {', '.join(w for w in WRAPPERS if w)}")
     has_clock = bool(clock_hz or target.clock_mhz)
     clock_hz = clock_hz or round((target.clock_mhz or _GENERIC_MHZ) * 1e6)
-    pll = board_pll(target, clock_hz) if bitstream else None
+    pll = board_pll(target, clock_hz) if bitstream or target.flow in VIVADO_FLOWS else None
     clock_hz = clock_hz if pll is None else pll.hz
     timing = _link_timing(target, link, clock_hz)
     fitted = None
@@ -106,15 +111,20 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
         device, described["link"] = _emit_device(folder, chip, image, timing, identified)
         described["sha256"]["device.v"] = hashlib.sha256((folder / "device.v").read_bytes()).hexdigest()
     (folder / "manifest.json").write_text(json.dumps(described, indent=1) + "\n")
-    if wrapper == "axi":
+    if wrapper == "axi" or target.flow == "zynq":
         write_axi(folder / "axi", chip, image)
     step()
     scenario = build_scenario(chip, network, random_clips(network, n_clips=_CARRIED_CLIPS, n_steps=_CARRIED_STEPS))
     write_testbench(folder / "cosim", scenario)
     step()
     used = None
-    if bitstream:
+    if target.flow == "zynq":
+        write_zynq(target, chip, folder / "board")
+    elif bitstream or target.flow == "xilinx":
         top = self_test_top(target, chip, image, scenario, pll) if device is None else link_top(target, device, pll)
+    if target.flow == "xilinx":
+        write_vivado(target, top, folder / "board")
+    if bitstream:
         used = build_bitstream(target, top, folder / "board", clock_hz=clock_hz)
         described["bitstream"] = name = f"board/{used.bitstream}"
         described["sha256"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()

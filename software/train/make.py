@@ -144,6 +144,7 @@ class Maker:
         """One epoch of varied clips in random order; the remainder is left out. Teachers see the clips before stripes are taken out."""
         r, order = self.recipe, rng.permutation(len(self.train.y))
         for rows in order[: len(order) // size * size].reshape(-1, size):
+            taught: np.ndarray | None
             if r.variations and anns:
                 whole, taught = self._varied(anns).draw(rows, rng)
             else:

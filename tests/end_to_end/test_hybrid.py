@@ -21,6 +21,7 @@ from spikeloom.spec.errors import NetworkError
 from spikeloom.spec.network import Kind, Model, Network, Population, Projection, Readout, Refractory, Reset
 
 from .chip_bench import prove
+from .test_random_networks import needs_icarus, prove_in_engine
 
 MAP = Conv(shape=(2, 3, 4), out_channels=4, kernel=(3, 3), padding=(1, 1, 1, 1))
 NEXT = Conv(shape=(4, 3, 4), out_channels=4, kernel=(2, 2), padding=(0, 1, 0, 1), pool=(1, 2))
@@ -81,6 +82,12 @@ def test_activations_and_spikes_equal_the_models(case):
     # Activations change where the image does; the spikes of c go on meanwhile.
     assert all(events[name][t] == 0 for name in "ab" for t in (1, 2, 4, 5)) and all(events[name][t] > 9 for name in "ab" for t in (0, 3))
     assert (result.spikes["b"] < 0).any() and sum(events["c"]) > 3 and sum(events["d"]) > 1
+
+
+@needs_icarus
+def test_the_verilog_of_activations_and_spikes_equals_the_models():
+    network = hybrid()
+    prove_in_engine("icarus", (network, {"lanes": 4, "tiles": 3}, np.stack([image(network, 5, seed) for seed in (0, 1)])))
 
 
 def test_the_last_timestep_is_the_artificial_network_of_the_image_and_of_the_spikes_so_far():

@@ -22,6 +22,7 @@ from spikeloom.spec.tile import TileSpec
 
 from .chip_bench import prove
 from .host_programs import random_clip
+from .test_random_networks import needs_icarus, prove_in_engine
 
 SAME = {"kernel": (3, 3), "padding": (1, 1, 1, 1)}
 
@@ -119,6 +120,12 @@ def test_passes_of_a_block_of_maps_equal_the_models(case, mapping):
     assert (result.readouts["y"] == golden.run(backward(**CASES[case], matrix=False), x[None]).readouts["y"]).all()
 
 
+@needs_icarus
+def test_the_verilog_of_a_block_whose_weights_are_stored_once_equals_the_models():
+    network = backward(layers=2, skip=True)
+    prove_in_engine("icarus", (network, {"lanes": 4}, np.stack([random_clip(network, 4, np.random.default_rng(seed), 0.4) for seed in (0, 1)])))
+
+
 def words(chip, network) -> int:
     """Weight words of tiles that hold passes."""
     return sum(t.weight_depth for t in chip.tiles if any(g.population.startswith(("c_", "d_")) for g in t.groups))
@@ -148,8 +155,12 @@ def test_a_block_that_is_too_large_for_a_tile_is_cut_so_that_each_tile_has_its_c
     assert blocks == [[(f"c_{k}", first) for k in (1, 2, 3, 4)] for first in (0, 12)]
     assert words(chip, network) == 2 * 36  # two tiles with two channels each, once
     prove(network, chip, random_clip(network, 4, np.random.default_rng(1), 0.4))
-    narrow = plan(network, lanes=2, limits=TileLimits(neurons=24, axons=48))  # no tile has room for two passes: each is stored by itself
-    assert words(narrow, network) == 4 * 2 * 36
+    # The first pass of a pooled block hears a larger map: with too few axons for all it is by itself, and the others share.
+    few = plan(backward(passes=4), lanes=2, limits=TileLimits(neurons=96, axons=96))
+    assert [[g.population for g in t.groups] for t in few.tiles] == [["a"], ["c_1"], ["c_2", "c_3", "c_4"], ["y"]]
+    assert words(few, network) == 2 * 72  # c_1's, and those of the others once
+    narrow = plan(network, lanes=2, limits=TileLimits(neurons=24, axons=48))  # a tile has room for the axons of two passes
+    assert [len(t.groups) for t in narrow.tiles] == [1, 2, 2, 1, 1, 1] and words(narrow, network) == 2 * 36 + 2 * 72
 
 
 def test_another_network_whose_passes_differ_is_refused_by_a_chip_that_stores_them_once():

@@ -302,10 +302,14 @@ def test_cosim_shows_the_answers_of_the_hardware_and_its_confidence(replace, cap
     assert (out["words"], out["confidences"]) == (["yes", "no"], [1234, 0])
 
 
-def test_boards_lists_names_and_descriptions(replace, capsys) -> None:
-    replace("boards", [("generic", "Verilog alone"), ("ulx3s_85f", "Radiona ULX3S")])
+def test_boards_lists_flow_budget_link_and_what_was_tried_and_claims_no_hardware(capsys) -> None:
     assert main(["boards"]) == 0
-    assert "ulx3s_85f  Radiona ULX3S" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    lines = {line.split()[0]: line for line in out.splitlines() if line}
+    assert "ecp5, bitstream" in lines["ulx3s_85f"] and "83,640" in lines["ulx3s_85f"] and lines["ulx3s_85f"].endswith("built here")
+    assert "Vivado project, AXI" in lines["arty_z7_20"] and lines["arty_z7_20"].endswith("plan only")
+    assert "UART on 0, 1" in lines["orangecrab_25f"] and "Verilog" in lines["generic"] and lines["generic"].endswith("not tried")
+    assert "nothing was tested on hardware" in out
 
 
 @pytest.mark.parametrize("error, status, text", [

@@ -1,0 +1,17 @@
+"""Radiona ULX3S with the Lattice LFE5U-25F (speed grade 6)."""
+
+from .board import Board
+
+__all__ = ["BOARD"]
+
+BOARD = Board(
+    name="ulx3s_25f",
+    description="Radiona ULX3S, Lattice ECP5 LFE5U-25F-6, 25 MHz oscillator",
+    budget={"luts": 24288, "ffs": 24288, "brams": 56, "bram_bits": 18432, "dsps": 28},
+    flow="ecp5",
+    platform="amaranth_boards.ulx3s:ULX3S_25F_Platform",
+    oscillator_mhz=25.0,
+    uart=0,
+    leds=8,
+    loader="ulx3s",
+)
