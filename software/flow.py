@@ -40,7 +40,6 @@ from .real_time import step_ms
 from .results import BuildResult, CosimResult
 
 if TYPE_CHECKING:
-    from ..hdl.link.linked_chip import LinkedChip
     from ..hdl.link.timing import LinkTiming
 
 __all__ = ["build", "compare", "plan_digest", "read_project", "verilog_changed"]
@@ -106,9 +105,8 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     described.update({"plan": options, "plan_digest": plan_digest(chip), "board": target.name})
     if fitted is not None:
         described["fit"] = fitted.values
-    device = None
     if timing is not None and identified is not None:
-        device, described["link"] = _emit_device(folder, chip, image, timing, identified)
+        described["link"] = _emit_device(folder, chip, image, timing, identified)
         described["sha256"]["device.v"] = hashlib.sha256((folder / "device.v").read_bytes()).hexdigest()
     (folder / "manifest.json").write_text(json.dumps(described, indent=1) + "\n")
     if wrapper == "axi" or target.flow == "zynq":
@@ -121,7 +119,8 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     if target.flow == "zynq":
         write_zynq(target, chip, folder / "board")
     elif bitstream or target.flow == "xilinx":
-        top = self_test_top(target, chip, image, scenario, pll) if device is None else link_top(target, device, pll)
+        top = self_test_top(target, chip, image, scenario, pll) if timing is None or identified is None else \
+            link_top(target, linked_chip(chip, image, timing, identified), pll)
     if target.flow == "xilinx":
         write_vivado(target, top, folder / "board")
     if bitstream:
@@ -168,12 +167,11 @@ def _identity(chip: ChipSpec, timing: LinkTiming, options: dict) -> bytes:
     return identity(chip, options, _link_numbers(chip, timing))
 
 
-def _emit_device(folder: Path, chip: ChipSpec, image: MemoryImage, timing: LinkTiming, identified: bytes) -> tuple[LinkedChip, dict]:
-    """Writes device.v; returns the design, and what the manifest says of it."""
+def _emit_device(folder: Path, chip: ChipSpec, image: MemoryImage, timing: LinkTiming, identified: bytes) -> dict:
+    """Writes device.v; returns what the manifest says of it."""
     (folder / "device.v").write_text(device_verilog(chip, image, timing, identified))
-    return linked_chip(chip, image, timing, identified), {
-        "top": "device.v", "name": device_name(chip), "clocks_per_bit": timing.clocks_per_bit, "architecture": architecture_digest(chip),
-        **_link_numbers(chip, timing)}
+    return {"top": "device.v", "name": device_name(chip), "clocks_per_bit": timing.clocks_per_bit, "architecture": architecture_digest(chip),
+            **_link_numbers(chip, timing)}
 
 
 def _steps(progress: OnProgress | None, total: int) -> Callable[[], bool]:
