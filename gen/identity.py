@@ -11,6 +11,7 @@ from typing import Any
 
 from ..spec.chip import ChipSpec, TileSpec
 from ..spec.image import table_layout
+from ..spec.settings import WORD, settings_words
 
 __all__ = ["IDENTITY_FORMAT", "architecture_digest", "identity", "memory_sizes"]
 
@@ -31,8 +32,9 @@ def memory_sizes(chip: ChipSpec, tile: TileSpec) -> list[tuple[int, int] | None]
     sparse = (tile.sparse_depth, tile.lanes * (tile.row_bits + max(tile.sparse_weight_bits, 1))) if tile.has_sparse else None
     pointers = (tile.pointer_depth, sum(tile.pointer_bits)) if tile.has_sparse else None
     parameters = None if tile.constant_parameters else (tile.n_updates, tile.update_lanes * sum(f.bits for f in tile.fields))
+    settings = [(settings_words(chip), WORD)] if chip.capacity and tile is chip.tiles[0] else []
     return [(tile.weight_depth, tile.lanes * tile.weight_bits), parameters, (table.depth, table.width), sparse, pointers,
-            (tile.n_updates, tile.update_lanes * tile.state_bits)]
+            (tile.n_updates, tile.update_lanes * tile.state_bits), *settings]
 
 
 def identity(chip: ChipSpec, options: Mapping[str, Any], link: Mapping[str, int]) -> bytes:
@@ -40,7 +42,7 @@ def identity(chip: ChipSpec, options: Mapping[str, Any], link: Mapping[str, int]
 
     Parameters
     ----------
-    options : those of the plan, and the storage, with which a network of the same shape gives the same plan.
+    options : those of the plan, and the storage, with which a network of the same shape gives the same plan. An overlay tells its capacity as well.
     link : numbers of the link: clock_hz, baud, depth, places.
     """
     described = {
@@ -48,6 +50,7 @@ def identity(chip: ChipSpec, options: Mapping[str, Any], link: Mapping[str, int]
         "options": dict(options), "link": dict(link), "reads": chip.reads,
         "inputs": [[i.population, i.size, i.payload_min, i.payload_max] for i in chip.inputs],
         "outputs": [[o.population, o.size, o.readout.value, o.n_values] for o in chip.outputs],
+        **({"capacity": chip.capacity.to_json()} if chip.capacity else {}),
         "tiles": [{"lanes": tile.lanes, "update_lanes": tile.update_lanes, "memories": memory_sizes(chip, tile)} for tile in chip.tiles],
     }
     text = json.dumps(described, sort_keys=True, separators=(",", ":")).encode()

@@ -25,11 +25,11 @@ from .spram import check_spram, spram_lanes
 from .updates import extra_shift, update_of
 from .weight_formats import unshifted_formats, weight_formats
 
-__all__ = ["plan", "sum_bounds"]
+__all__ = ["parameter_fields", "plan", "plan_entries", "plan_outputs", "sum_bounds"]
 
 MAX_ACCUMULATOR_BITS = 48
 
-def _entries(network: Network, keys: Keys, part: TilePart, tile: int) -> dict[int, tuple[AxonEntry, ...]]:
+def plan_entries(network: Network, keys: Keys, part: TilePart, tile: int) -> dict[int, tuple[AxonEntry, ...]]:
     """Axon entries by key; the axons of a list are its projections' source neurons, in the network's order of projections."""
     entries: dict[int, list[AxonEntry]] = {number: [] for number in range(len(keys.specs)) if tile in keys.tiles[number]}
     for group, s in enumerate(part.slices):
@@ -67,7 +67,7 @@ def _accumulator_bits(network: Network, slices: Sequence[Slice]) -> int:
     return max(bits.values())
 
 
-def _parameters(populations: Sequence[Population], cuts: Sequence[slice], constants: bool) -> tuple[ParameterSpec, ...]:
+def parameter_fields(populations: Sequence[Population], cuts: Sequence[slice], constants: bool) -> tuple[ParameterSpec, ...]:
     """What the memory holds of each neuron beside theta and bias: what differs, or (gate bias, jump) is not 0 and no constant."""
     fields = []
 
@@ -118,13 +118,13 @@ def _tile(network: Network, keys: Keys, timing: Schedule, part: TilePart, tile: 
         for n, (s, p) in enumerate(zip(part.slices, populations)))
     formats = (unshifted_formats if memories == "spram" else weight_formats)(network, part.slices)
     return TileSpec(
-        lanes=part.lanes, update_lanes=part.update_lanes, groups=groups, entries=_entries(network, keys, part, tile),
+        lanes=part.lanes, update_lanes=part.update_lanes, groups=groups, entries=plan_entries(network, keys, part, tile),
         slots=slots_of(network, timing, [p.name for p in populations]),
         payload_min=min(a for a, _ in payloads), payload_max=max(b for _, b in payloads),
         weight_bits=formats.bits, accumulator_bits=_accumulator_bits(network, part.slices),
         theta_bits=bits_unsigned(max(int(t.max()) for t in held["theta"])),
         bias_bits=0 if low == high == 0 and not writable else bits_signed(low, high), constant_parameters=constants,
-        parameters=_parameters(populations, cuts, constants), codebooks=formats.codebooks, shared=formats.shared,
+        parameters=parameter_fields(populations, cuts, constants), codebooks=formats.codebooks, shared=formats.shared,
         keeps_v=export, readable=readable, memories=memories, shifts=formats.shifts,
         graded_axons=_graded_axons(network, populations) if memories != "distributed" else None)
 
@@ -158,7 +158,8 @@ def _flit(network: Network, keys: Keys, tiles: Sequence[TileSpec]) -> FlitSpec:
                     time_bits=bits_unsigned(max(t.slots for t in tiles) - 1), payload_bits=bits, payload_signed=signed)
 
 
-def _outputs(network: Network, keys: Keys, timing: Schedule) -> tuple[OutputSpec, ...]:
+def plan_outputs(network: Network, keys: Keys, timing: Schedule) -> tuple[OutputSpec, ...]:
+    """Output populations, and where their readouts lie."""
     outputs, base = [], 0
     for p in network.outputs:
         numbers = [n for n, k in enumerate(keys.specs) if k.population == p.name]
@@ -214,5 +215,5 @@ def plan(network: Network, *, lanes: int | Sequence[int] | None = None, update_l
                              payload_max=p.payload_max)
                    for p in network.inputs)
     return ChipSpec(name=name, network_digest=network.digest, period=timing.period, tiles=specs, keys=keys.specs, inputs=inputs,
-                    outputs=_outputs(network, keys, timing), flit=_flit(network, keys, specs), fabric=woven, writable=writable,
+                    outputs=plan_outputs(network, keys, timing), flit=_flit(network, keys, specs), fabric=woven, writable=writable,
                     counters=counters)

@@ -8,6 +8,7 @@ from amaranth.utils import ceil_log2
 from ..spec.chip import ChipSpec
 from ..spec.network import Readout
 from .readout import readout_port_layout
+from .settings import settings_layout
 
 __all__ = ["Answer", "answer_fields", "answering"]
 
@@ -41,6 +42,7 @@ class Answer(wiring.Component):
     taken, word : a readout is taken in this cycle; its payload.
     renew : READ or RESET begins its own work (a strobe, in a cycle in which no readout is taken).
     valid, index, confidence : see :func:`answer_fields`.
+    settings : of an overlay: whether the ``smallest`` is best, and whether there is but a ``single`` one.
     """
 
     def __init__(self, chip: ChipSpec):
@@ -49,7 +51,9 @@ class Answer(wiring.Component):
             raise ValueError(f"Chip {chip.name!r} must have a population with readouts for an answer")
         self._output = chip.outputs[number]
         super().__init__({"taken": In(1), "word": In(readout_port_layout(chip)), "renew": In(1),
+                          **({"settings": In(settings_layout(chip)["answer"].shape)} if chip.capacity else {}),
                           **{name: Out(width) for name, width in answer_fields(chip).items()}})
+        self._loadable = chip.capacity is not None
 
     def elaborate(self, platform):
         m = Module()
@@ -58,9 +62,12 @@ class Answer(wiring.Component):
             m.d.sync += self.valid.eq(0)
         with m.Elif(self.taken & self.word.last):
             m.d.sync += self.valid.eq(1)
-        if output.n_values == 1:  # nothing to compare: index and confidence stay 0
+        if output.n_values == 1 and not self._loadable:  # nothing to compare: index and confidence stay 0
             return m
 
+        if self._loadable:
+            self._compare_loaded(m)
+            return m
         shape = signed(output.readout_bits) if output.values else unsigned(output.readout_bits)
         value, best, second = Signal(shape), Signal(shape), Signal(shape)
 
@@ -76,3 +83,21 @@ class Answer(wiring.Component):
             with m.Elif((index == 1) | better(value, second)):
                 m.d.sync += second.eq(value)
         return m
+
+    def _compare_loaded(self, m):
+        """The same where only registers say which is best: values are signed, and as wide as a readout may be."""
+        value, index = self.word.value, self.word.neuron
+        best, second, smallest, single = Signal.like(value), Signal.like(value), Signal(), Signal()
+        with m.If(self.renew):  # another network may be loaded while the answer stands
+            m.d.sync += [smallest.eq(self.settings.smallest), single.eq(self.settings.single)]
+
+        def better(other):
+            return Mux(smallest, value < other, value > other)
+
+        lead = Mux(smallest, second - best, best - second)
+        m.d.comb += self.confidence.eq(Mux(single, 0, lead))
+        with m.If(self.taken):
+            with m.If((index == 0) | better(best)):
+                m.d.sync += [best.eq(value), second.eq(best), self.index.eq(index)]
+            with m.Elif((index == 1) | better(second)):
+                m.d.sync += second.eq(value)

@@ -5,6 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..spec.chip import ChipSpec
+from ..spec.settings import WORD, settings_words
 from .axon_table import axon_entry_layout
 from .scatter import sparse_word_layout
 from .synapse_lanes import weight_row_layout
@@ -33,6 +34,8 @@ def memory_words(chip: ChipSpec, index: int) -> dict[int, tuple[int, int]]:
     if not tile.constant_parameters:
         memories[MemoryKind.PARAMETERS] = (tile.n_updates, parameter_layout(tile).size)
     memories[MemoryKind.STATE] = (tile.n_updates, state_layout(tile).size)
+    if chip.capacity and index == 0:
+        memories[MemoryKind.SETTINGS] = (settings_words(chip), WORD)
     return memories
 
 

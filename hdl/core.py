@@ -13,6 +13,7 @@ from .fabric import Fabric
 from .flit import flit_layout
 from .readback import most_parts
 from .sequencer import Sequencer, control_layout
+from .settings import settings_layout, tile_settings_layout
 from .tile import Tile, configuration_bits, counters_layout, trace_layout
 
 __all__ = ["Core"]
@@ -34,6 +35,7 @@ class Core(wiring.Component):
     host_busy : something outside is under way: the phase goes on.
     w_tile, w_memory, w_address, w_data : memory writes, ``w_tile`` one bit per tile; where ``chip.writable``.
     r_tile, r_part, r_data : reads at ``w_address``, where ``chip.reads``: part ``r_part`` of the word of the tile whose bit is set, 0 without one.
+    settings : of an overlay, what it holds (:func:`~spikeloom.hdl.settings.settings_layout`).
     trace_0, ...; counters_0, ... : see :class:`~spikeloom.hdl.tile.Tile`.
     """
 
@@ -49,6 +51,7 @@ class Core(wiring.Component):
             "start": Out(1), "clear": Out(1), "active": Out(chip.levels), "timestep": Out(1), "finish": Out(1), "window": Out(1),
             "read": Out(1), "reading": In(1), "quiet": Out(1),
             "i": In(stream.Signature(flit_layout(chip.flit))), "o": Out(stream.Signature(flit_layout(chip.flit))),
+            **({"settings": In(settings_layout(chip))} if chip.capacity else {}),
             "host_busy": In(1), "error": Out(1), **(writes if chip.writable else {}),
             **{f"trace_{k}": Out(wiring.Signature(trace_layout(chip.tiles[k]))) for k in tiles},
             **({f"counters_{k}": Out(counters_layout(chip.tiles[k])) for k in tiles} if chip.counters else {}),
@@ -57,8 +60,11 @@ class Core(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         chip = self._chip
-        m.submodules.sequencer = sequencer = Sequencer(levels=chip.levels, period=chip.period)
-        m.submodules.fabric = fabric = Fabric(chip.fabric, chip.flit, len(chip.tiles))
+        m.submodules.sequencer = sequencer = Sequencer(levels=chip.levels, period=chip.period, loadable=chip.capacity is not None)
+        m.submodules.fabric = fabric = Fabric(chip.fabric, chip.flit, len(chip.tiles), loadable=chip.capacity is not None)
+        if chip.capacity:
+            self._route(m, fabric)
+            m.d.comb += [sequencer.last_phase.eq(self.settings.period), sequencer.drain.eq(self.settings.drain)]
         connect(m, flipped(self.control), sequencer.control)
         connect(m, flipped(self.i), fabric.host_i)
         connect(m, fabric.host_o, flipped(self.o))
@@ -68,12 +74,17 @@ class Core(wiring.Component):
         busy, read = [fabric.busy, self.host_busy], []
         for k, spec in enumerate(chip.tiles):
             m.submodules[f"tile_{k}"] = tile = Tile(spec, chip.flit, len(chip.keys), self._image.tiles[k].words(spec),
-                                                    writable=chip.writable, counters=chip.counters)
+                                                    writable=chip.writable, counters=chip.counters,
+                                                    settings=tile_settings_layout(chip, k) if chip.capacity else None)
             connect(m, fabric.tile_o[k], tile.i)
             connect(m, tile.o, fabric.tile_i[k])
             connect(m, flipped(getattr(self, f"trace_{k}")), tile.trace)
             m.d.comb += [tile.start.eq(sequencer.start), tile.clear.eq(sequencer.clear)]
-            m.d.comb += [tile.active[g].eq(sequencer.active[group.level - 1]) for g, group in enumerate(spec.groups)]
+            if chip.capacity:
+                held = self.settings.tiles[str(k)]
+                m.d.comb += [tile.settings.eq(held), tile.active.eq(held.used & sequencer.active.bit_select(held.level, 1))]
+            else:
+                m.d.comb += [tile.active[g].eq(sequencer.active[group.level - 1]) for g, group in enumerate(spec.groups)]
             if chip.writable:
                 m.d.comb += [tile.w_valid.eq(self.w_tile[k]), tile.w_memory.eq(self.w_memory), tile.w_address.eq(self.w_address),
                              tile.w_data.eq(self.w_data)]
@@ -87,3 +98,12 @@ class Core(wiring.Component):
             m.d.comb += self.r_data.eq(reduce(or_, read))
         m.d.comb += sequencer.idle.eq(~Cat(*busy).any())
         return m
+
+    def _route(self, m, fabric):
+        """Where the flits of an overlay go: a tile has one key, an input of the host one of its own."""
+        key, masks = self.i.payload.key, fabric.masks
+        for number in range(len(self._chip.inputs)):
+            of = self.settings.inputs[str(number)]
+            with m.If(of.used & (key == of.key)):
+                m.d.comb += masks[0].eq(of.routes)
+        m.d.comb += [masks[k + 1].eq(self.settings.tiles[str(k)].routes) for k in range(len(self._chip.tiles))]

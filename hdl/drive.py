@@ -15,11 +15,12 @@ __all__ = ["drive"]
 def drive(m: Module, pipe: Pipeline, profile: UpdateSpec, name: str) -> int:
     """Puts ``total_<name>`` into the pipeline, v before saturation and ZERO_AFTER, and (with a current) ``i_<name>``.
 
-    It takes from the pipeline, stage 0: ``u``, ``sum``, and where the model has them ``current``, ``side``, ``spent``, ``taken``, ``hold``;
+    It takes from the pipeline, stage 0: ``u``, ``sum``, of a loadable tile ``shift``, and where the model has them ``current``, ``side``, ``spent``,
+    ``taken``, ``hold``;
     stage 1: ``theta``, ``gate_bias``, ``beta``, ``clear``. Returns the stage in which the total is known, which is
     1 + ``profile.drive_latency`` (for an adaptive threshold 1: there it is the threshold that takes longer).
     """
-    shifted = pipe.at("sum", 0) << profile.input_shift
+    shifted = pipe.at("sum", 0) << (pipe.at("shift", 0) if "shift" in pipe else profile.input_shift)
     if not profile.has_current:
         if profile.holds:
             shifted = Mux(pipe.at("hold", 0), 0, shifted)

@@ -27,6 +27,7 @@ class Encoder(wiring.Component):
     times : timestep counter of each group.
     flits : stream to the network.
     busy : a flit is left.
+    key, listens, shows_v : of a loadable tile: its key, whether anybody listens to it, and whether its neurons send v.
     """
 
     def __init__(self, tile: TileSpec, flit: FlitSpec):
@@ -38,6 +39,7 @@ class Encoder(wiring.Component):
             **({"counts": In(data.ArrayLayout(count_shape(tile), u))} if tile.count_bits else {}),
             "times": In(data.ArrayLayout(unsigned(flit.time_bits), len(tile.groups))),
             "flits": Out(stream.Signature(flit_layout(flit))), "busy": Out(1),
+            **({"key": In(flit.key_bits), "listens": In(1), "shows_v": In(1)} if tile.loadable else {}),
         })
 
     def elaborate(self, platform):
@@ -54,13 +56,15 @@ class Encoder(wiring.Component):
         kind = fifo.SyncFIFO if tile.memories == "distributed" else BlockFifo
         m.submodules.fifo = queue = kind(width=entry.size, depth=tile.n_updates)
         put, head = Signal(entry), data.View(entry, queue.r_data)
-        listened = Array(int(g.key is not None) for g in tile.groups)[self.group] if len(tile.groups) > 1 else 1
+        listened = self.listens if tile.loadable else Array(int(g.key is not None) for g in tile.groups)[self.group] if len(tile.groups) > 1 else 1
         m.d.comb += [put.mask.eq(self.mask), put.local.eq(self._first(m) if maps else self.local), put.group.eq(self.group), queue.w_data.eq(put),
                      queue.w_en.eq(self.valid & self.mask.any() & listened)]
         if tile.value_bits:
             counted = self.counts if tile.count_bits else [Const(1)] * lanes
             shows_v = Array(int(g.update.values) for g in tile.groups)[self.group] if len({g.update.values for g in tile.groups}) > 1 \
                 else Const(tile.groups[0].update.values)
+            if tile.loadable:
+                shows_v = self.shows_v
             m.d.comb += [put.values[lane].eq(Mux(shows_v, self.v[lane], counted[lane])) for lane in range(lanes)]
 
         left, lane = Signal(lanes), Signal(exact_log2(lanes))
@@ -86,7 +90,7 @@ class Encoder(wiring.Component):
             payload = head.values[lane] if lanes > 1 else head.values[0]
         m.d.comb += [
             self.busy.eq(queue.r_rdy), self.flits.valid.eq(queue.r_rdy), queue.r_en.eq(self.flits.ready & (rest == 0)),
-            flits.key.eq(Array(keys)[head.group] if len(keys) > 1 else keys[0]), flits.neuron.eq(neuron),
+            flits.key.eq(self.key if tile.loadable else Array(keys)[head.group] if len(keys) > 1 else keys[0]), flits.neuron.eq(neuron),
             flits.time.eq(Array(self.times)[head.group] if len(keys) > 1 else self.times[0]), flits.payload.eq(payload),
         ]
         return m

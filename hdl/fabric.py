@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..spec.chip import Endpoint, FabricSpec, FlitSpec
 from .flit import flit_stream
-from .switch import Switch
+from .switch import Switch, masks_layout
 
 __all__ = ["Fabric"]
 
@@ -36,6 +36,7 @@ class Fabric(wiring.Component):
     tile_i_0, ... : ``In(flit_stream)`` From each tile; also ``tile_i[k]``.
     tile_o_0, ... : ``Out(flit_stream)`` To each tile; also ``tile_o[k]``.
     busy : ``Out(1)``                   A flit is in some router's queue.
+    masks : ``In(masks_layout)``        Where ``loadable``, a star: outputs of the flit that each input offers (host, then the tiles).
     error : ``Out(1)``                  A flit was dropped because no route leads it anywhere. Stays until reset.
 
     Raises
@@ -44,8 +45,11 @@ class Fabric(wiring.Component):
         The two ends of a link do not name each other, two ports are at one end, or an end does not exist.
     """
 
-    def __init__(self, spec: FabricSpec, flit: FlitSpec, n_tiles: int) -> None:
+    def __init__(self, spec: FabricSpec, flit: FlitSpec, n_tiles: int, *, loadable: bool = False) -> None:
         _check_links(spec, n_tiles)
+        if loadable and (len(spec.switches) != 1 or spec.switches[0].buffered):
+            raise ValueError("Routes are registers only in a star, which has one switch without queues")
+        self._loadable = loadable
         self._spec = spec
         self._flit = flit
         self._n_tiles = n_tiles
@@ -53,7 +57,7 @@ class Fabric(wiring.Component):
         super().__init__({
             "host_i": In(link), "host_o": Out(link),
             **{f"tile_i_{k}": In(link) for k in range(n_tiles)}, **{f"tile_o_{k}": Out(link) for k in range(n_tiles)},
-            "busy": Out(1), "error": Out(1),
+            "busy": Out(1), "error": Out(1), **({"masks": In(masks_layout(spec.switches[0]))} if loadable else {}),
         })
 
     @property
@@ -83,7 +87,9 @@ class Fabric(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        switches = [Switch(switch, self.flit) for switch in self.spec.switches]
+        switches = [Switch(switch, self.flit, loadable=self._loadable) for switch in self.spec.switches]
+        if self._loadable:
+            m.d.comb += switches[0].masks.eq(self.masks)
         for number, switch in enumerate(switches):
             m.submodules[f"switch_{number}"] = switch
 

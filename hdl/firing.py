@@ -7,7 +7,7 @@ from amaranth import *
 from ..spec.neuron import Reset
 from ..spec.tile import TileSpec
 from .drive import drive
-from .membrane import digits, multiple, saturated
+from .membrane import digits, limited, multiple, saturated
 from .pipeline import Pipeline
 from .profiles import Profiles
 
@@ -52,7 +52,8 @@ def check_threshold(m: Module, pipe: Pipeline, beats: Pipeline, profiles: Profil
         threshold = pipe.at("threshold", stage)
     # The comparison reads the unsaturated sum where it may: theta lies within the range of v, so saturation cannot change it.
     reached = (total if alone and not any(zeroes) and not tile.a_bits else v) >= threshold
-    always = profiles.choose([int(p.values) for p in profiles], group)  # LI: every neuron sends v
+    # LI: every neuron sends v
+    always = pipe.at("values", stage) if "values" in pipe else profiles.choose([int(p.values) for p in profiles], group)
     quiet = pipe.at("quiet", stage) != 0 if tile.quiet_bits else Const(0, 1)
     m.d.comb += fires.eq((reached | always) & ~clear & beats.at("exists", stage)[lane] & ~quiet)
     pipe.register("v", v, stage)
@@ -72,7 +73,8 @@ def _membrane(m: Module, pipe: Pipeline, profiles: Profiles, lane: int, stage: i
         totals.append(pipe.at(f"total_{names[key]}", stage))
     values: dict[tuple, Value] = {}
     for p, total in zip(profiles, totals):
-        values.setdefault((id(total), p.v_bits, p.low), saturated(total, p.low, p.v_max))
+        clipped = limited(total, pipe.at("limit", stage)) if "limit" in pipe else saturated(total, p.low, p.v_max)
+        values.setdefault((id(total), p.v_bits, p.low), clipped)
     chosen = [values[id(total), p.v_bits, p.low] for p, total in zip(profiles, totals)]
     return profiles.choose(totals, group), profiles.choose(chosen, group), len(values) == 1
 

@@ -40,13 +40,15 @@ class HostPort(wiring.Component):
     window, timestep, clear : from the sequencer.
     rejected : see :func:`rejected_layout`.
     busy : an event is held.
+    settings : of an overlay: per input what it holds, ``inputs`` of :func:`~spikeloom.spec.settings.settings_fields`.
     """
 
-    def __init__(self, inputs: tuple[InputSpec, ...], flit: FlitSpec):
-        self._inputs, self._flit = inputs, flit
+    def __init__(self, inputs: tuple[InputSpec, ...], flit: FlitSpec, settings: data.StructLayout | None = None):
+        self._inputs, self._flit, self._settings = inputs, flit, settings
         super().__init__({
             "events": In(stream.Signature(event_port_layout(inputs))), "flits": Out(stream.Signature(flit_layout(flit))),
             "window": In(1), "timestep": In(1), "clear": In(1), "rejected": Out(rejected_layout()), "busy": Out(1),
+            **({"settings": In(settings)} if settings is not None else {}),
         })
 
     def elaborate(self, platform):
@@ -69,6 +71,12 @@ class HostPort(wiring.Component):
         key, place = Signal(self._flit.key_bits), Signal(range(sum(i.size for i in inputs)))
         payload = event.payload if event_port_layout(inputs)["payload"].width else Const(1)
         for index, spec in enumerate(inputs):
+            if self._settings is not None:
+                own = self.settings[str(index)]
+                with m.If(own.exists & (event.population == index) & (event.neuron <= own.last)):
+                    m.d.comb += [known.eq(1), used.eq(own.used), key.eq(own.key), place.eq(event.neuron + own.base),
+                                 payload_good.eq((payload >= own.low) & (payload <= own.high) & (payload != 0))]
+                continue
             base = sum(i.size for i in inputs[:index])
             with m.If((event.population == index) & (event.neuron < spec.size)):
                 m.d.comb += [known.eq(1), used.eq(int(spec.key is not None)), key.eq(spec.key or 0), place.eq(event.neuron + base),

@@ -4,7 +4,7 @@ from amaranth import *
 
 from ..spec.arithmetic import Decay, Rounding, bits_signed
 
-__all__ = ["add_with_carry", "decayed", "digits", "multiple", "round_up", "rounded", "saturated"]
+__all__ = ["add_with_carry", "decayed", "digits", "limited", "multiple", "round_up", "rounded", "saturated"]
 
 
 def saturated(x, low: int, high: int):
@@ -14,6 +14,13 @@ def saturated(x, low: int, high: int):
     if low <= -(1 << (width - 1)) and (1 << (width - 1)) - 1 <= high:
         return x
     return Mux(x < low, low, Mux(x > high, high, x[:bits].as_signed()))
+
+
+def limited(x, high):
+    """x clipped to -high - 1 .. high, where ``high`` is a signal, one less than a power of two: so no comparison carries."""
+    beyond = ((x ^ (x < 0).replicate(len(x))) & ~Cat(high, Const(0, max(len(x) - len(high), 1)))[:len(x)]).any()
+    end = Cat(high, 0).as_signed()
+    return Mux(beyond, Mux(x < 0, ~end, end), x[:len(high) + 1].as_signed())
 
 
 def round_up(x, shift: int, rounding: Rounding):

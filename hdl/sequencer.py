@@ -31,6 +31,8 @@ class Sequencer(wiring.Component):
     ----------
     levels : the largest level of any group.
     period : phases per timestep.
+    loadable : ``levels`` and ``period`` are the most there can be; what there is says ``last_phase`` (phases per timestep, less 1) and ``drain`` (a
+        bit for each level but the last).
 
     Members
     -------
@@ -44,12 +46,13 @@ class Sequencer(wiring.Component):
     quiet : no timestep is under way and no command waits: memories may be written.
     """
 
-    def __init__(self, *, levels: int, period: int):
-        self._levels, self._period = levels, period
+    def __init__(self, *, levels: int, period: int, loadable: bool = False):
+        self._levels, self._period, self._loadable = levels, period, loadable
         super().__init__({
             "control": In(stream.Signature(control_layout())), "idle": In(1),
             "start": Out(1), "clear": Out(1), "active": Out(levels), "timestep": Out(1), "finish": Out(1), "window": Out(1),
             "read": Out(1), "reading": In(1), "quiet": Out(1),
+            **({"last_phase": In(range(self._period)), "drain": In(levels - 1)} if loadable else {}),
         })
 
     def elaborate(self, platform):
@@ -64,7 +67,7 @@ class Sequencer(wiring.Component):
             self.window.eq(~pending & (phase == 0)),
             settled.eq(self.idle & ~self.start & ~self.read & ~self.reading),
             # Timesteps under way are the bits that still have a level to come.
-            drained.eq(self.active[:-1] == 0),
+            drained.eq((self.active[:-1] & self.drain if self._loadable else self.active[:-1]) == 0),
             self.quiet.eq(settled & ~pending & drained & (phase == 0)),
             last_step.eq(steps <= 1),
         ]
@@ -89,7 +92,7 @@ class Sequencer(wiring.Component):
             m.d.comb += [go.eq(1), self.finish.eq(1)]
             m.d.sync += [self.start.eq(1), self.active.eq(Cat(enters, self.active)), self.timestep.eq(enters)]
             if self._period > 1:
-                m.d.sync += phase.eq(Mux(phase == self._period - 1, 0, phase + 1))
+                m.d.sync += phase.eq(Mux(phase == (self.last_phase if self._loadable else self._period - 1), 0, phase + 1))
             with m.If(enters):
                 m.d.sync += [steps.eq(steps - 1), pending.eq(~last_step)]
         return m

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amaranth import *
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
@@ -12,7 +12,12 @@ from .arbiter import RoundRobin
 from .flit import flit_layout, flit_stream
 from .flit_queue import FlitQueue
 
-__all__ = ["Switch"]
+__all__ = ["Switch", "masks_layout"]
+
+
+def masks_layout(spec: SwitchSpec) -> data.ArrayLayout:
+    """A mask of outputs for each input."""
+    return data.ArrayLayout(unsigned(len(spec.outputs)), len(spec.inputs))
 
 
 def _select(index: Value, choices: list[Value]) -> Value:
@@ -50,6 +55,7 @@ class Switch(wiring.Component):
     i : ``In(flit_stream).array(inputs)``     Flits in.
     o : ``Out(flit_stream).array(outputs)``   Flits out.
     busy : ``Out(1)``                         A queue holds a flit.
+    masks : ``In(masks_layout)``              Where ``loadable``: outputs of the flit that each input offers; the routes only say which links exist.
     error : ``Out(1)``                        A flit came that no route leads anywhere: it was dropped. Stays until reset.
 
     Raises
@@ -58,7 +64,7 @@ class Switch(wiring.Component):
         Routes do not fit the inputs, a key does not fit its field, or a mask names an output that does not exist.
     """
 
-    def __init__(self, spec: SwitchSpec, flit: FlitSpec) -> None:
+    def __init__(self, spec: SwitchSpec, flit: FlitSpec, *, loadable: bool = False) -> None:
         if len(spec.routes) != len(spec.inputs):
             raise ValueError(f"Routes must be given for each of {len(spec.inputs)} inputs, not for {len(spec.routes)}")
         for number, table in enumerate(spec.routes):
@@ -69,9 +75,10 @@ class Switch(wiring.Component):
                     raise ValueError(f"Mask of key {key} at input {number} must name some of {len(spec.outputs)} outputs, not {mask:#b}")
         self._spec = spec
         self._flit = flit
+        self._loadable = loadable
         link = flit_stream(flit)
         super().__init__({"i": In(link).array(len(spec.inputs)), "o": Out(link).array(len(spec.outputs)),
-                          "busy": Out(1), "error": Out(1)})
+                          "busy": Out(1), "error": Out(1), **({"masks": In(masks_layout(spec))} if loadable else {})})
 
     @property
     def spec(self) -> SwitchSpec:
@@ -138,7 +145,9 @@ class Switch(wiring.Component):
             return head.valid
 
         mask = {output: Signal(name=f"mask_{number}_{output}") for output in outputs}
-        if len(masks) == 1:
+        if self._loadable:
+            m.d.comb += [bit.eq(self.masks[number][output]) for output, bit in mask.items()]
+        elif len(masks) == 1:
             m.d.comb += [bit.eq(1) for bit in mask.values()]
         else:
             with m.Switch(head.payload.key):
@@ -149,7 +158,7 @@ class Switch(wiring.Component):
         done = []
         partly = Signal(name=f"partly_{number}")  # the head stays although somebody has had its copy
         for output in outputs:
-            if any(value >> output & 1 and value != 1 << output for value in masks):
+            if self._loadable or any(value >> output & 1 and value != 1 << output for value in masks):
                 served = Signal(name=f"served_{number}_{output}")
                 m.d.comb += requests[number, output].eq(head.valid & mask[output] & ~served)
                 m.d.sync += served.eq(partly & (served | takes[number, output]))
@@ -161,4 +170,4 @@ class Switch(wiring.Component):
             head.ready.eq(Cat(done).all()),
             partly.eq(head.valid & ~head.ready),
         ]
-        return head.valid & ~Cat(mask.values()).any() if len(masks) > 1 else Const(0)
+        return head.valid & ~Cat(mask.values()).any() if len(masks) > 1 or self._loadable else Const(0)

@@ -13,7 +13,7 @@ from .flit import flit_layout
 from .pipeline import Pipeline
 from .scatter import Scatter, sparse_word_layout
 from .synapse_lanes import SynapseLanes, weight_row_layout
-from .update import NeuronUpdate, parameter_layout, state_layout
+from .update import NeuronUpdate, loaded_update, parameter_layout, state_layout
 from .walker import Walker
 from .window_walk import pointer_layout
 
@@ -21,9 +21,9 @@ __all__ = ["MemoryKind", "Tile", "configuration_bits", "counters_layout", "trace
 
 
 class MemoryKind:
-    """Numbers of a tile's memories on the configuration port."""
+    """Numbers of a tile's memories on the configuration port; the settings of an overlay, of the whole chip, count as tile 0's."""
 
-    WEIGHTS, PARAMETERS, AXONS, SPARSE, POINTERS, STATE = range(6)
+    WEIGHTS, PARAMETERS, AXONS, SPARSE, POINTERS, STATE, SETTINGS = range(7)
 
 
 def trace_layout(tile: TileSpec) -> dict[str, Out]:
@@ -55,6 +55,7 @@ class Tile(wiring.Component):
     tile, flit, n_keys : the plan.
     image : :class:`~spikeloom.spec.image.TileWords`, initial contents.
     writable, counters : see :class:`~spikeloom.spec.chip.ChipSpec`.
+    settings : of a loadable tile: layout of what its registers say (:func:`~spikeloom.hdl.settings.tile_settings_layout`).
 
     Members
     -------
@@ -64,10 +65,12 @@ class Tile(wiring.Component):
     w_memory, w_valid, w_address, w_data : writes of the memories.
     r_valid, r_part, r_data : where the tile keeps v or is readable: from the cycle after ``r_valid`` on, ``r_data`` is part ``r_part`` of 32 bits
         of the state word at ``w_address``; of a readable tile from the second one on, of the word of ``w_memory``. Only while nothing is busy.
+    settings : of a loadable tile.
     trace : v of every update. counters : see :func:`counters_layout`.
     """
 
-    def __init__(self, tile: TileSpec, flit: FlitSpec, n_keys: int, image, *, writable: bool, counters: bool):
+    def __init__(self, tile: TileSpec, flit: FlitSpec, n_keys: int, image, *, writable: bool, counters: bool,
+                 settings: data.StructLayout | None = None):
         self._tile, self._flit, self._counters = tile, flit, counters
         self._axons = AxonTable(tile, flit, n_keys, image.axons, writable=writable)
         self._queue, self._walker = EventQueue(tile), Walker(tile)
@@ -84,6 +87,7 @@ class Tile(wiring.Component):
             "i": In(stream.Signature(flit_layout(flit))), "o": Out(stream.Signature(flit_layout(flit))),
             "trace": Out(wiring.Signature(trace_layout(tile))), **members,
             **({"counters": Out(counters_layout(tile))} if counters else {}),
+            **({"settings": In(settings)} if settings is not None else {}),
         })
 
     def elaborate(self, platform):
@@ -93,6 +97,10 @@ class Tile(wiring.Component):
         m.submodules.lanes, m.submodules.update, m.submodules.encoder = lanes, update, encoder = self._lanes, self._update, self._encoder
         connect(m, flipped(self.i), axons.flits)
         connect(m, encoder.flits, flipped(self.o))
+        if tile.loadable:
+            held = self.settings
+            m.d.comb += [walker.rows.eq(held.rows), walker.axons.eq(held.axons), encoder.key.eq(held.key), encoder.listens.eq(held.listens),
+                         encoder.shows_v.eq(held.values), *(update.settings[name].eq(held[name]) for name in loaded_update(tile))]
 
         # Timestep of each group, advanced when its work of a phase is over; its low bits name the slot.
         time_bits = max(self._flit.time_bits, ceil_log2(tile.slots))

@@ -10,10 +10,12 @@ from .answer import Answer, answer_fields
 from .config_port import ConfigPort, config_layout
 from .core import Core
 from .host_port import HostPort, event_port_layout, rejected_layout
+from .loadable_output import LoadableOutput
 from .readback import Readback, readback_layout
 from .readout import OutputPort, frame_layout, readout_port_layout, spike_port_layout
 from .sequencer import control_layout
-from .tile import counters_layout, trace_layout
+from .settings import Settings, settings_layout
+from .tile import MemoryKind, counters_layout, trace_layout
 
 __all__ = ["Chip", "errors_layout"]
 
@@ -49,6 +51,8 @@ class Chip(wiring.Component):
     """
 
     def __init__(self, chip: ChipSpec, image: MemoryImage, *, framed: bool = False):
+        if chip.capacity and framed:
+            raise ValueError("An overlay must be without frames: its output port has none")
         self._chip, self._image, self._framed = chip, image, framed
         tiles = range(len(chip.tiles))
         status = wiring.Signature({"start": Out(1), "finish": Out(1), "busy": Out(1), "errors": Out(errors_layout()),
@@ -69,8 +73,9 @@ class Chip(wiring.Component):
         m = Module()
         chip = self._chip
         m.submodules.core = core = Core(chip, self._image)
-        m.submodules.host = host = HostPort(chip.inputs, chip.flit)
-        m.submodules.output = output = OutputPort(chip, framed=self._framed)
+        held = settings_layout(chip) if chip.capacity else None
+        m.submodules.host = host = HostPort(chip.inputs, chip.flit, held["inputs"].shape if held is not None else None)
+        m.submodules.output = output = LoadableOutput(chip) if chip.capacity else OutputPort(chip, framed=self._framed)
         connect(m, flipped(self.events), host.events)
         connect(m, flipped(self.control), core.control)
         connect(m, host.flits, core.i)
@@ -91,11 +96,20 @@ class Chip(wiring.Component):
             m.d.comb += [config.quiet.eq(core.quiet), core.w_tile.eq(config.write), core.w_memory.eq(config.memory),
                          core.w_address.eq(config.address), core.w_data.eq(config.word)]
             config_error = config.error
+        word = core.r_data if chip.reads else None
+        if chip.capacity:
+            m.submodules.settings = settings = Settings(chip, self._image.settings)
+            asked = config.memory == MemoryKind.SETTINGS
+            m.d.comb += [settings.w_valid.eq(config.write[0] & asked), settings.address.eq(config.address), settings.w_data.eq(config.word),
+                         core.settings.eq(settings.values), host.settings.eq(settings.values.inputs), output.settings.eq(settings.values)]
+            if answer_fields(chip):
+                m.d.comb += answer.settings.eq(settings.values.answer)
+            word = Mux(asked, settings.r_data, word) if chip.reads else None  # they are no tile's
         if chip.reads:
             m.submodules.readback = readback = Readback(chip)
             connect(m, readback.readback, flipped(self.readback))
             m.d.comb += [readback.asked.eq(config.asked), readback.read.eq(config.read), readback.memory.eq(config.memory),
-                         core.r_tile.eq(readback.r_tile), core.r_part.eq(readback.r_part), readback.r_data.eq(core.r_data)]
+                         core.r_tile.eq(readback.r_tile), core.r_part.eq(readback.r_part), readback.r_data.eq(word)]
             busy = busy | config.busy | readback.busy
         if any(tile.readable for tile in chip.tiles):
             # Who reads an axon table holds its address: no event may be on its way there. One that is offered goes first.

@@ -12,7 +12,7 @@ from .next_state import next_state
 from .pipeline import Pipeline
 from .profiles import Profiles
 
-__all__ = ["NeuronUpdate", "parameter_layout", "state_layout"]
+__all__ = ["NeuronUpdate", "loaded_update", "parameter_layout", "state_layout"]
 
 
 def parameter_layout(tile: TileSpec) -> data.ArrayLayout:
@@ -25,6 +25,14 @@ def state_layout(tile: TileSpec) -> data.ArrayLayout:
     """The tile's state fields, u lowest, per update lane, lane 0 in the lowest bits."""
     shapes = {f.name: signed(f.bits) if f.signed else unsigned(f.bits) for f in tile.state_fields}
     return data.ArrayLayout(data.StructLayout(shapes), tile.update_lanes)
+
+
+def loaded_update(tile: TileSpec) -> dict[str, Shape]:
+    """Settings of a loadable tile that its update needs: ``full`` beats of U neurons and ``rest`` more, ``shift`` of the sums into v, ``limit`` the
+    largest v (one less than a power of two), and whether they are ``values``: leaky integrators, which send v."""
+    update = tile.groups[0].update
+    return {"full": unsigned(bits_unsigned(tile.n_updates)), "rest": unsigned(bits_unsigned(tile.update_lanes - 1)),
+            "shift": unsigned(bits_unsigned(update.input_shift)), "limit": unsigned(update.v_bits - 1), "values": unsigned(int(update.values))}
 
 
 class NeuronUpdate(wiring.Component):
@@ -53,6 +61,7 @@ class NeuronUpdate(wiring.Component):
     w_valid, w_address, w_data : write port of the parameter memory, where there is one.
     s_valid, s_address, s_data : write of a state word, if ``writable``: only while no beat is under way, and not in the cycle after ``busy``.
     state : the state word at ``index``, in the same cycle, where the tile keeps v or is readable.
+    settings : of a loadable tile, see :func:`loaded_update`; they do not change while a beat is under way.
     r_valid, r_address, r_data : of a readable tile: the parameter word of the address, two cycles later; no beat may be under way.
     """
 
@@ -68,6 +77,7 @@ class NeuronUpdate(wiring.Component):
             "done_exists": Out(u), "spikes": Out(u), "v": Out(data.ArrayLayout(signed(self._v_bits), u)),
             **({"counts": Out(data.ArrayLayout(count_shape(tile), u))} if tile.count_bits else {}),
             "w_valid": In(1), "w_address": In(index), "w_data": In(parameter_layout(tile)),
+            **({"settings": In(data.StructLayout(loaded_update(tile)))} if tile.loadable else {}),
             **({"s_valid": In(1), "s_address": In(index), "s_data": In(state_layout(tile))} if writable else {}),
             **({"state": Out(state_layout(tile))} if tile.keeps_v or tile.readable else {}),
             **({"r_valid": In(1), "r_address": In(20), "r_data": Out(parameter_layout(tile))}
@@ -115,6 +125,8 @@ class NeuronUpdate(wiring.Component):
             pipe.put("sum", self.sums[lane], 0)
             pipe.put("side", self.side_sums[lane], 0)
             pipe.put("clear", self.clear, 0)
+            for name, stage in (("shift", 0), ("limit", check), ("values", check)) if tile.loadable else ():
+                pipe.put(name, self.settings[name], stage)
             for name, value in parameters(lane).items():
                 pipe.put(name, value, 1)
             if tile.quiet_bits:
@@ -170,6 +182,10 @@ class NeuronUpdate(wiring.Component):
         tile = self._tile
         exists = Signal(tile.update_lanes)
         m.d.comb += exists.eq((1 << tile.update_lanes) - 1)
+        if tile.loadable:
+            with m.If(local >= self.settings.full):
+                m.d.comb += exists.eq(Mux(local == self.settings.full, Cat(k < self.settings.rest for k in range(tile.update_lanes)), 0))
+            return exists
         for g, spec in enumerate(tile.groups):
             full, rest = divmod(spec.size, tile.update_lanes)
             if spec.size == tile.rows(g) * tile.lanes:

@@ -36,6 +36,7 @@ class Walker(wiring.Component):
     begin_scatter : a sparse list of ``count`` events begins in the next cycle.
     begins, row : where there are sparse synapses: first cycle of a row's list of port ``i``, and the row.
     row_address : weight address of axon 0 of the row, one cycle later.
+    rows, axons : of a loadable tile: rows, less 1, and axons of what it holds.
     """
 
     def __init__(self, tile: TileSpec):
@@ -49,6 +50,7 @@ class Walker(wiring.Component):
             "list_done": Out(1),
             "scattering": Out(1), "fetch": Out(1), "room": In(1), "scattered": In(1), "begin_scatter": Out(1),
             "begins": Out(1), "row": Out(range(max(tile.rows(g) for g in range(len(tile.groups))))),
+            **({"rows": In(range(max(tile.rows(0), 2))), "axons": In(range(most + 1))} if tile.loadable else {}),
             "done": Out(1), "side": Out(1), "first_row": Out(1), "last_row": Out(1), "row_address": Out(range(max(tile.weight_depth, 1))),
         })
 
@@ -91,7 +93,7 @@ class Walker(wiring.Component):
         with m.If(begin):
             m.d.sync += [self.walking.eq(~sparse), self.group.eq(self.next_group), self.list.eq(self.next_list), self.first_row.eq(1),
                          events.eq(length), cycle.eq(first), longest.eq(first_cycle),
-                         rows_left.eq(of_group([tile.rows(g) - 1 for g in range(n_groups)], self.next_group)),
+                         rows_left.eq(self.rows if tile.loadable else of_group([tile.rows(g) - 1 for g in range(n_groups)], self.next_group)),
                          todo.eq(choices & (choices - 1))]
         if tile.has_sparse:
             with m.Elif(rows_begin):
@@ -163,4 +165,4 @@ class Walker(wiring.Component):
             with m.If(~late_walking | late_done):
                 m.d.sync += base.eq(of_group(starts, self.group))
             with m.Elif(late_last & (late_side == port)):
-                m.d.sync += base.eq(base + of_group(steps, self.group))
+                m.d.sync += base.eq(base + (self.axons if tile.loadable else of_group(steps, self.group)))

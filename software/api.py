@@ -135,7 +135,8 @@ def energy(network: Network, clips: Clips | Source, *, constants: str = "65nm", 
 def compile(network: Network, folder: Source, *, board: str = "generic", lanes: int | None = None, tiles: int | None = None,
             fabric: str = "auto", storage: str = "auto", bitstream: bool = False, wrapper: str | None = None, export: bool = False,
             counters: bool = False, link: int | None = None, clock_hz: int | None = None, fit: bool = False, rate: float | None = None,
-            clips: Clips | Source | None = None, progress: OnProgress | None = None) -> BuildResult:
+            clips: Clips | Source | None = None, overlay: bool = False, capacity: Mapping[str, Sequence[int]] | None = None,
+            also: Sequence[Network] = (), progress: OnProgress | None = None) -> BuildResult:
     """Generates the chip of a network into a folder, and with ``bitstream`` takes it through the board's tools.
 
     Parameters
@@ -155,24 +156,30 @@ def compile(network: Network, folder: Source, *, board: str = "generic", lanes: 
     counters : the tiles count what they do (events, synaptic operations, updates, spikes).
     link : baud rate of a host link: device.v is the chip behind a UART (docs/link.md), and its memories can be read back; None for none.
     clock_hz : of the chip, that the link's rate is made from and timesteps per second are counted with; default: the board's oscillator, or 25 MHz.
+    overlay : a chip of the network's capacity, into which any other that fits is loaded at run time (docs/overlay.md); the network is in it at
+        power-up.
+    capacity, also : of an overlay: what is asked for beyond that by name, and networks for which there must be room
+        (:func:`~spikeloom.gen.overlay_capacity.capacity_of`).
     """
     from .flow import build
 
     return build(network, Path(folder), board=board, lanes=lanes, tiles=tiles, fabric=fabric, storage=storage, bitstream=bitstream, wrapper=wrapper,
                  export=export, counters=counters, link=link, clock_hz=clock_hz, fit=fit, rate=rate,
-                 clips=None if clips is None else _clips(clips, network), progress=progress)
+                 clips=None if clips is None else _clips(clips, network), overlay=overlay, capacity=capacity, also=also,
+                 progress=progress)
 
 
-def cosim(folder: Source, clips: Clips | Source, *, limit: int | None = None, engine: str = "icarus",
+def cosim(folder: Source, clips: Clips | Source, *, limit: int | None = None, engine: str = "icarus", network: Network | None = None,
           progress: OnProgress | None = None) -> CosimResult:
     """Runs the Verilog in a folder of :func:`compile` and compares everything with the golden model and the cycle model.
 
-    ``engine`` is ``"icarus"``, ``"verilator"`` or ``"compiled"``; the first ``limit`` clips are run (all, if None).
+    ``engine`` is ``"icarus"``, ``"verilator"`` or ``"compiled"``; the first ``limit`` clips are run (all, if None). ``network`` is another one,
+    loaded into an overlay over its configuration port first, by the engine ``"compiled"``.
     """
     from .flow import compare
 
     clips = clips if isinstance(clips, Clips) else Path(clips)
-    return compare(Path(folder), clips, limit=limit, engine=engine, progress=progress)
+    return compare(Path(folder), clips, limit=limit, engine=engine, network=network, progress=progress)
 
 
 def deploy(folder: Source, network: Network | None = None, *, device: str, baud: int | None = None, record: Source | None = None) -> DeployResult:

@@ -24,9 +24,9 @@ def _table(header: tuple[str, ...], rows: list[tuple]) -> str:
 
 
 def build_report(network: Network, chip: ChipSpec, board: Board, scenario: Scenario, result: BuildResult,
-                 storage: Sequence[StorageChoice] = (), *, link: int | None = None) -> str:
-    """Text of ``report.md``; the same for the same build. ``storage`` is what :func:`~spikeloom.gen.storage.choose_storage` chose, ``link`` the bytes
-    of the identity of a chip behind its host link."""
+                 storage: Sequence[StorageChoice] = (), hardware: ChipSpec | None = None, *, link: int | None = None) -> str:
+    """Text of ``report.md``; the same for the same build. ``storage`` is what :func:`~spikeloom.gen.storage.choose_storage` chose, ``hardware`` the
+    overlay that holds the network, ``link`` the bytes of the identity of a chip behind its host link."""
     out = [f"# {network.name} on {board.name}\n", f"Network `{network.digest[:16]}`, {len(chip.tiles)} tiles, {chip.fabric.kind}, "
            f"output {chip.levels} phase(s) after input. Its period is {period_reason(network)}.\n"]
     out.append("![Tiles and who sends events to whom](chip.svg)\n")
@@ -56,7 +56,7 @@ def build_report(network: Network, chip: ChipSpec, board: Board, scenario: Scena
         out.append(f"\nPopulations of a tile that share a matrix read the same words: {saved} bits of weights and pointers less than if each had its "
                    "own.\n")
     out.append("\n## Resources\n")
-    needed = estimate(chip, board.budget.get("bram_bits", 18432), link=link)
+    needed = estimate(hardware or chip, board.budget.get("bram_bits", 18432), link=link)
     measured = {"luts": result.luts, "ffs": result.ffs, "brams": result.brams, "dsps": result.dsps}
     resources = [(name, needed.get(name, "-"), "-" if value is None else value, board.budget.get(name, "-")) for name, value in measured.items()]
     if needed["sprams"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from ..gen.emit_device import device_name, device_verilog, linked_chip, queue_si
 from ..gen.identity import architecture_digest, identity
 from ..gen.pack import pack
 from ..gen.plan import plan
-from ..gen.storage import choose_storage
+from ..gen.storage import StorageChoice, choose_storage
 from ..sim.scenario import build_scenario
 from ..sim.stimulus import random_clips
 from ..sim.testbench import write_testbench
@@ -36,6 +36,7 @@ from .bitstream import link_top, self_test_top
 from .build_report import build_report
 from .chip_picture import chip_picture
 from .fitting import fit_network
+from .overlay_project import load_project, plan_overlay, read_overlay
 from .real_time import step_ms
 from .results import BuildResult, CosimResult
 
@@ -59,7 +60,8 @@ def plan_digest(chip: ChipSpec) -> str:
 
 def build(network: Network, folder: Path, *, board: str, lanes: int | None, tiles: int | None, fabric: str, storage: str, bitstream: bool,
           wrapper: str | None = None, export: bool = False, counters: bool = False, link: int | None = None, clock_hz: int | None = None,
-          fit: bool = False, rate: float | None = None, clips: Clips | None = None, progress: OnProgress | None = None) -> BuildResult:
+          fit: bool = False, rate: float | None = None, clips: Clips | None = None, overlay: bool = False,
+          capacity: Mapping[str, Sequence[int]] | None = None, also: Sequence[Network] = (), progress: OnProgress | None = None) -> BuildResult:
     """See :func:`spikeloom.software.api.compile`."""
     target = catalogue.find(board)
     if bitstream and target.flow in VIVADO_FLOWS:
@@ -83,6 +85,8 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     clock_hz = clock_hz if pll is None else pll.hz
     timing = _link_timing(target, link, clock_hz)
     fitted = None
+    if overlay and (fit or rate is not None):
+        raise CapacityError("An overlay cannot be built with --fit or --min-area, which choose for one network: give --lanes and --capacity instead")
     if fit or rate is not None:
         fitted = fit_network(network, target, rate=rate, lanes=lanes, tiles=tiles, clock_hz=clock_hz if has_clock else None, clips=clips,
                              storage=storage, progress=progress, fabric=fabric, export=export, counters=counters, readable=timing is not None,
@@ -93,20 +97,29 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     options: dict[str, Any] = {"lanes": lanes, "tiles": tiles, "fabric": fabric, "export": export, "counters": counters,
                                "readable": timing is not None, "memories": target.memories}
     # From here on the network is the one that is stored so: that is what the project holds, and is compared with.
-    network, choices = choose_storage(network, lanes=lanes, tiles=tiles, storage=storage)
-    chip = plan(network, **options, writable=True)
-    image = pack(chip, network)
-    check_chip(chip, image, network)
-    identified = None if timing is None else _identity(chip, timing, {**options, "storage": storage})
+    if overlay:
+        held = plan_overlay(network, lanes=lanes, tiles=tiles, readable=timing is not None, also=also, capacity=capacity or {}, refused={
+            "--wrapper": wrapper is not None, "--export-state": export, "--counters": counters, "--fabric mesh": fabric == "mesh",
+            f"--board {target.name}": target.flow == "zynq" or target.memories != "distributed"})
+        hardware, chip, network, image = held.hardware, held.loaded.chip, held.loaded.network, held.image
+        choices: tuple[StorageChoice, ...] = ()
+        places: tuple[int, ...] | None = held.loaded.places
+        options["capacity"] = hardware.capacity.to_json() if hardware.capacity else None
+    else:
+        network, choices = choose_storage(network, lanes=lanes, tiles=tiles, storage=storage)
+        hardware = chip = plan(network, **options, writable=True)
+        image, places = pack(chip, network), None
+        check_chip(chip, image, network)
+    identified = None if timing is None else _identity(hardware, timing, {**options, "storage": storage})
     if target.budget:
-        check_fits(chip, target.budget, target.name, link=None if identified is None else len(identified))
+        check_fits(hardware, target.budget, target.name, link=None if identified is None else len(identified))
     step()
-    described = emit(folder, chip, network, image)
-    described.update({"plan": options, "plan_digest": plan_digest(chip), "board": target.name})
+    described = emit(folder, chip, network, image, hardware=hardware, places=places)
+    described.update({"plan": options, "plan_digest": plan_digest(hardware), "board": target.name})
     if fitted is not None:
         described["fit"] = fitted.values
     if timing is not None and identified is not None:
-        described["link"] = _emit_device(folder, chip, image, timing, identified)
+        described["link"] = _emit_device(folder, hardware, image, timing, identified)
         described["sha256"]["device.v"] = hashlib.sha256((folder / "device.v").read_bytes()).hexdigest()
     (folder / "manifest.json").write_text(json.dumps(described, indent=1) + "\n")
     if wrapper == "axi" or target.flow == "zynq":
@@ -119,8 +132,8 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     if target.flow == "zynq":
         write_zynq(target, chip, folder / "board")
     elif bitstream or target.flow == "xilinx":
-        top = self_test_top(target, chip, image, scenario, pll) if timing is None or identified is None else \
-            link_top(target, linked_chip(chip, image, timing, identified), pll)
+        top = self_test_top(target, hardware, image, scenario, pll) if timing is None or identified is None else \
+            link_top(target, linked_chip(hardware, image, timing, identified), pll)
     if target.flow == "xilinx":
         write_vivado(target, top, folder / "board")
     if bitstream:
@@ -130,16 +143,16 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
         (folder / "manifest.json").write_text(json.dumps(described, indent=1) + "\n")
         step()
     most = cycles_if_all_fire(chip, network)
+    weight_bits = (t.lanes * (t.weight_depth * t.weight_bits + t.sparse_depth * (t.row_bits + t.sparse_weight_bits)) for t in hardware.tiles)
     result = BuildResult(
-        tiles=len(chip.tiles), lanes=sum(t.lanes for t in chip.tiles),
-        weight_bits_total=sum(t.lanes * (t.weight_depth * t.weight_bits + t.sparse_depth * (t.row_bits + t.sparse_weight_bits)) for t in chip.tiles),
+        tiles=len(hardware.tiles), lanes=sum(t.lanes for t in hardware.tiles), weight_bits_total=sum(weight_bits),
         luts=used.used.luts if used else None, ffs=used.used.ffs if used else None, brams=used.used.brams if used else None,
         dsps=used.used.dsps if used else None, sprams=used.used.sprams if used else None,
         fmax_mhz=used.fmax_mhz if used else None, fitted=fitted,
         step_ms=step_ms(network), most_cycles=most, real_time_margin=round(step_ms(network) * clock_hz / 1000 / most, 2))
     (folder / "chip.svg").write_text(chip_picture(chip))
     (folder / "report.md").write_text(build_report(
-        network, chip, target, scenario, result, choices, link=None if identified is None else len(identified)))
+        network, chip, target, scenario, result, choices, hardware, link=None if identified is None else len(identified)))
     while step():
         pass
     return result
@@ -217,8 +230,17 @@ def read_project(folder: Path) -> tuple[ChipSpec, Network, dict]:
         if not (folder / file).is_file() or hashlib.sha256((folder / file).read_bytes()).hexdigest() != sums.get(file):
             raise FileFormatError(f"{folder / file} is missing, or not the one that this project was built with; build it again")
     network = load_network(folder / "network.npz")
-    chip = plan(network, **options, writable=True, name=name)
-    if plan_digest(chip) != expected or any(found.get(key) != value for key, value in json.loads(json.dumps(manifest(chip, network))).items()):
+    places = None
+    if "capacity" in found["plan"]:
+        try:
+            held = read_overlay(found["plan"], network, name)
+        except (CapacityError, ValueError, KeyError, TypeError) as error:
+            raise FileFormatError(f"{path} is damaged ({type(error).__name__}: {error}); build the project again") from None
+        hardware, chip, network, places = held.hardware, held.loaded.chip, held.loaded.network, held.loaded.places
+    else:
+        hardware = chip = plan(network, **options, writable=True, name=name)
+    wanted = json.loads(json.dumps(manifest(chip, network, hardware=hardware, places=places)))
+    if plan_digest(hardware) != expected or any(found.get(key) != value for key, value in wanted.items()):
         raise FileFormatError(f"{folder} was planned by another version of SpikeLoom, or its manifest was changed; build the project again")
     return chip, network, found
 
@@ -229,13 +251,17 @@ def verilog_changed(folder: Path, found: dict) -> bool:
     return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != found["sha256"].get("chip.v")
 
 
-def compare(folder: Path, clips: Clips | str | Path, *, limit: int | None = None, engine: str = "icarus",
+def compare(folder: Path, clips: Clips | str | Path, *, limit: int | None = None, engine: str = "icarus", network: Network | None = None,
             progress: OnProgress | None = None) -> CosimResult:
     """See :func:`spikeloom.software.api.cosim`."""
     from ..sim.engines import run
     from .clips import read_clips
 
-    chip, network, found = read_project(folder)
+    chip, own, found = read_project(folder)
+    directory, load = folder, None
+    if network is not None:
+        chip, own, directory, load = load_project(folder, found, network)
+    network = own
     if not isinstance(clips, Clips):
         clips = read_clips(clips, network, limit=limit)
     clips = clips.take(limit)
@@ -244,7 +270,7 @@ def compare(folder: Path, clips: Clips | str | Path, *, limit: int | None = None
     # The answer is read from the last population with a readout, or else from the last output.
     readers = [p for p in network.outputs if p.readout is not Readout.NONE] or network.outputs
     labels = readers[-1].labels
-    report = run(engine, folder, chip, network, clips, progress=progress)
+    report = run(engine, directory, chip, network, clips, progress=progress, load=load)
     return CosimResult(
         clips=report.clips, accuracy=report.accuracy, spikes_compared=report.spikes_compared, spikes_wrong=report.spikes_wrong,
         states_compared=report.states_compared,

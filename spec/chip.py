@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+from .capacity import Capacity
 from .neuron import Readout
 from .tile import AxonEntry, GroupSpec, ParameterSpec, TileSpec
 from .update import UpdateSpec
@@ -139,6 +140,7 @@ class ChipSpec:
     tiles, keys, inputs, outputs, flit, fabric : see their classes; a key's number is its index in ``keys``.
     writable : memories can be written over the configuration port.
     counters : tiles count events, synaptic operations, updates and spikes.
+    capacity : of an overlay: what tiles, inputs and outputs say are then the most that a loaded network may have.
     """
 
     name: str
@@ -152,6 +154,7 @@ class ChipSpec:
     fabric: FabricSpec
     writable: bool
     counters: bool
+    capacity: Capacity | None = None
 
     @cached_property
     def levels(self) -> int:
@@ -176,4 +179,4 @@ class ChipSpec:
     @property
     def n_readouts(self) -> int:
         """Words of the readout memory."""
-        return sum(o.n_values for o in self.outputs)
+        return self.capacity.readouts if self.capacity else sum(o.n_values for o in self.outputs)

@@ -30,6 +30,7 @@ import numpy as np
 from .arithmetic import bits_unsigned
 from .chip import ChipSpec, TileSpec
 from .errors import FileFormatError
+from .settings import WORD, settings_words
 
 __all__ = ["MemoryImage", "TableLayout", "TileImage", "TileWords", "table_layout"]
 
@@ -159,10 +160,12 @@ class TileImage:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MemoryImage:
-    """The memories of a chip, one :class:`TileImage` per tile, and the digest of the network they hold."""
+    """The memories of a chip, one :class:`TileImage` per tile, and the digest of the network they hold; ``settings`` are those of an overlay,
+    words of 32 bits (:mod:`.settings`)."""
 
     network_digest: str
     tiles: tuple[TileImage, ...]
+    settings: tuple[int, ...] = ()
 
     def save(self, path: str | Path) -> None:
         """Write ``image.npz``: the same image gives the same bytes."""
@@ -174,6 +177,8 @@ class MemoryImage:
                 held.update(sparse=tile.sparse, pointers=tile.pointers)
             for name, array in held.items():
                 arrays[f"{name}_{number}"] = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+        if self.settings:
+            arrays["settings"] = np.array(self.settings, dtype="<i8")
         with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
             for name, array in arrays.items():
                 buffer = io.BytesIO()
@@ -212,7 +217,10 @@ class MemoryImage:
                                               f"and the chip needs integers of shape {list(shapes[name])}")
                 further = {f.name: tile.pop(f.name) for f in spec.parameters}
                 tiles.append(TileImage(**tile, parameters=further))
-            return cls(network_digest=str(header["network_digest"]), tiles=tuple(tiles))
+            settings = arrays["settings"] if settings_words(chip) else np.zeros(0, dtype=np.int64)
+            if settings.shape != (settings_words(chip),) or settings.dtype.kind != "i" or (settings >> WORD != 0).any():
+                raise FileFormatError(f"{where}: its settings are not the {settings_words(chip)} words of {WORD} bits of the chip")
+            return cls(network_digest=str(header["network_digest"]), tiles=tuple(tiles), settings=tuple(settings.tolist()))
         except (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, RuntimeError, zipfile.BadZipFile,
                 zlib.error) as error:
             raise FileFormatError(f"{where}: cannot be read ({type(error).__name__}: {error})") from error

@@ -147,6 +147,8 @@ class TileSpec:
     shifts : per list how far its weights are shifted to the left when they are read: (first axon, shift), ascending, up to the next one's axon;
         empty where weights are stored as they are accumulated.
     graded_axons : events of axons from this one on always have payload 1, in every list; None where nothing is known.
+    loadable : of an overlay: what ``groups`` and ``entries`` say is the most that a loaded network may have; its own shape is in registers.
+    weight_words : of an overlay: words of the weight memory; None where the groups say it.
     """
 
     lanes: int
@@ -169,6 +171,8 @@ class TileSpec:
     memories: str = "distributed"
     shifts: tuple[tuple[tuple[int, int], ...], ...] = ()
     graded_axons: int | None = None
+    loadable: bool = False
+    weight_words: int | None = None
 
     def __post_init__(self) -> None:
         if self.memories not in MEMORIES:
@@ -348,7 +352,7 @@ class TileSpec:
     @property
     def weight_depth(self) -> int:
         """Words of the weight memory, each ``lanes * weight_bits`` wide."""
-        return self._weights[2]
+        return self._weights[2] if self.weight_words is None else self.weight_words
 
     @property
     def n_updates(self) -> int:

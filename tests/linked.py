@@ -44,9 +44,9 @@ def network(seed: int = 5, hidden: int = 10) -> Network:
                      Projection(source="h", target="y", weights=weights[1], weight_bits=5)))
 
 
-def chip_of(net: Network):
-    """The plan of a network as all of these chips are planned."""
-    return plan(net, lanes=OPTIONS["lanes"], tiles=OPTIONS["tiles"], readable=True)
+def chip_of(net: Network, counters: bool = False):
+    """The plan of a network as all of these chips are planned, but for counters."""
+    return plan(net, lanes=OPTIONS["lanes"], tiles=OPTIONS["tiles"], readable=True, counters=counters)
 
 
 def shared_folder(factory: pytest.TempPathFactory, name: str) -> Path:
@@ -57,13 +57,13 @@ def shared_folder(factory: pytest.TempPathFactory, name: str) -> Path:
     return folder
 
 
-def project(folder: Path, net: Network, edits: tuple[tuple[str, str], ...] = ()) -> Path:
+def project(folder: Path, net: Network, edits: tuple[tuple[str, str], ...] = (), counters: bool = False) -> Path:
     """Writes what ``sim:`` and ``deploy`` need; the Verilog changed by ``edits`` (text, new text), each of which must occur once."""
     if (folder / "manifest.json").exists():
         return folder
-    chip = chip_of(net)
+    chip = chip_of(net, counters)
     numbers = {"clock_hz": CLOCK, "baud": TIMING.baud, "depth": DEPTH, "places": PLACES}
-    verilog = device_verilog(chip, pack(chip, net), TIMING, identity(chip, OPTIONS, numbers))
+    verilog = device_verilog(chip, pack(chip, net), TIMING, identity(chip, {**OPTIONS, "counters": counters}, numbers))
     for old, new in edits:
         assert verilog.count(old) == 1, f"{old!r} occurs {verilog.count(old)} times"
         verilog = verilog.replace(old, new)

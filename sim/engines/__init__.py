@@ -13,6 +13,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from ...spec.chip import ChipSpec
 from ...spec.clips import Clips
 from ...spec.errors import FileFormatError, ToolError
@@ -30,7 +32,7 @@ _COMPILED_BATCH = 8  # clips: often enough for the progress to move
 
 
 def run(engine: str, directory: Path, chip: ChipSpec, network: Network, clips: Clips, *,
-        progress: Callable[[int, int], None] | None = None, threads: int | None = None) -> ComparisonReport:
+        progress: Callable[[int, int], None] | None = None, threads: int | None = None, load: np.ndarray | None = None) -> ComparisonReport:
     """Play clips on the chip in ``directory`` and compare every output event, readout, answer, membrane potential and phase length.
 
     Parameters
@@ -40,6 +42,7 @@ def run(engine: str, directory: Path, chip: ChipSpec, network: Network, clips: C
     chip, network : the plan and the network that it was made of.
     clips : what to play; labels give an accuracy. The comparison ends behind the first batch with a clip that hangs.
     progress : called with (clips done, clips in all).
+    load : payloads of the configuration port, ``[n], uint64``, written before the first clip; of the compiled engine alone.
     threads : chips that the compiled engine runs at the same time; default: one per processor, at most 4.
 
     Raises ToolError for an unknown engine or a missing tool, FileFormatError for a project that is not one, NetworkError if chip,
@@ -55,10 +58,13 @@ def run(engine: str, directory: Path, chip: ChipSpec, network: Network, clips: C
     if engine == "compiled":
         from .compiled import CompiledChip
 
-        play = CompiledChip(directory, layout).play
+        play = CompiledChip(directory, layout, load).play
         batch = min(batch, _COMPILED_BATCH)
     else:
         from . import cocotb_engine
+
+        if load is not None:
+            raise ToolError(f"Engine {engine!r} plays what the Verilog was made with; another network is loaded by the engine compiled")
 
         play = partial(cocotb_engine.play, directory, layout, simulator=engine)
     threads = (min(os.cpu_count() or 1, 4) if threads is None else threads) if engine == "compiled" else 1

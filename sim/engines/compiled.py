@@ -32,15 +32,18 @@ def play(directory: Path, layout: Layout, scenario: Scenario) -> Observed:
 class CompiledChip:
     """A chip as a library in ``directory``/build/compiled-..., made again only if the Verilog, the manifest or this engine changed.
 
-    Raises ToolError if g++ or yosys is missing or fails.
+    ``load``: payloads of the configuration port, ``[n], uint64``, that are written before the first clip: another network than the Verilog was made
+    with. Raises ToolError if g++ or yosys is missing or fails.
     """
 
-    def __init__(self, directory: Path, layout: Layout) -> None:
-        self._layout = layout
+    def __init__(self, directory: Path, layout: Layout, load: np.ndarray | None = None) -> None:
+        self._layout, self._load = layout, load
         library = ctypes.CDLL(str(_library(directory, layout)))
         library.chip_new.restype = ctypes.c_void_p
         library.chip_delete.argtypes = [ctypes.c_void_p]
         library.chip_play.argtypes = [ctypes.c_void_p] * 10
+        if load is not None:
+            library.chip_load.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
         self._library = library
 
     def play(self, scenario: Scenario) -> Observed:
@@ -60,6 +63,8 @@ class CompiledChip:
         all_spikes, all_readouts = [np.empty((0, 6), dtype=np.int64)], [np.empty((0, 5), dtype=np.int64)]
         chip = self._library.chip_new()
         try:
+            if self._load is not None and self._library.chip_load(chip, self._load.ctypes.data, len(self._load)):
+                hang = "the chip did not take the words of its configuration"
             while n < scenario.n_clips and not hang:
                 offsets = np.ascontiguousarray(scenario.event_offset[n * n_steps : (n + 1) * n_steps + 1])
                 arrays = (numbers, offsets, words, cycles[n], potentials[n], traced[n], spikes, readouts, results[n])

@@ -182,6 +182,31 @@ extern "C" int chip_play(void *handle, const int64_t *numbers, const int64_t *ev
 }
 """
 
+_LOAD = """
+// Writes words of the configuration port on a chip that was just switched on; returns 0, or 1 if it takes none for too long.
+extern "C" int chip_load(void *handle, const uint64_t *words, int64_t n_words) {
+    Player &player = *static_cast<Player *>(handle);
+    Top &top = player.top;
+    put(top.p_rst, 1);
+    for (int i = 0; i < 2; i++) { player.evaluate(); player.clock(); }
+    put(top.p_rst, 0);
+    player.fresh = false;
+    for (int64_t k = 0; k < n_words; k++) {
+        put(top.p_config____payload, words[k]);
+        put(top.p_config____valid, 1);
+        bool taken = false;
+        for (int64_t waited = 0; !taken; waited++) {
+            if (waited > 1000000) return 1;
+            player.evaluate();
+            taken = any(now(top.p_config____ready));
+            player.clock();
+        }
+        put(top.p_config____valid, 0);
+    }
+    return 0;
+}
+"""
+
 _TRACE = """
 template<size_t B> static inline void trace(const value<B> &v, uint64_t update, unsigned lanes, unsigned width, const int32_t *columns,
                                             const int32_t *levels, uint64_t n_updates, int64_t phase, int64_t n_steps,
@@ -251,7 +276,7 @@ def driver_source(layout: Layout, cxxrtl: str) -> str:
             *((name.upper().replace("__", "_"), "0" if layout.answer is None else f"int64_t(bits(now(top.{ports[name]}), 0, 63))")
               for name in ANSWER_PORTS)):
         player = player.replace(f"@{mark}@", text)
-    return "\n".join([cxxrtl, *constants, PREAMBLE, CLOCK, _TRACE, player])
+    return "\n".join([cxxrtl, *constants, PREAMBLE, CLOCK, _TRACE, player, *([_LOAD] if "config__payload" in ports else [])])
 
 
 def _fields(layout: Layout, ports: dict[str, str], stream: str, names: tuple[str, ...], first: int = 0) -> str:

@@ -15,6 +15,7 @@ from .. import api
 from ..atomic import replace_directory
 from ..clips import read_clips
 from ..counts import counted
+from ..overlay_project import wishes
 from ..progress import Progress
 from ..report import json_line, table
 from .arguments import add_json, add_limit, positive, positive_number
@@ -50,6 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--link", metavar="BAUD", type=positive,
                         help="also write device.v, the chip behind a host link (UART) of this rate; see deploy and run")
     parser.add_argument("--clock", metavar="HZ", type=positive, help="clock of the chip (default: the board's oscillator; link of generic: 25000000)")
+    parser.add_argument("--overlay", action="store_true",
+                        help="a chip of the network's capacity, into which deploy and run load any other network that fits (docs/overlay.md)")
+    parser.add_argument("--also", metavar="NET.npz", type=Path, action="append", default=[], help="an overlay has room for this network, too")
+    parser.add_argument("--capacity", metavar="NAME=N,...", action="append", default=[],
+                        help="an overlay has at least so many tiles, neurons, axons, synapses, ... (one number, or per tile N/N/...)")
     parser.add_argument("--bitstream", action="store_true", help="also synthesise, place and route")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="the folder to write")
     add_json(parser)
@@ -68,13 +74,16 @@ def run(args: argparse.Namespace) -> int:
     network = api.load(args.network)
     if args.counts is not None:
         network = counted(network, args.counts.split(","))
+    if (args.capacity or args.also) and not args.overlay:
+        raise SpikeLoomError("--capacity and --also say how much an overlay has room for: ask for one with --overlay, or leave them out.")
+    capacity, also = wishes(args.capacity), [api.load(path) for path in args.also]
     fitted: dict[str, Any] = {}
     if args.fit or args.min_area:
         fitted = {"fit": args.fit, "rate": args.rate, "clips": args.input and read_clips(args.input, network, args.limit).take(args.limit)}
     with replace_directory(args.output, marker="manifest.json") as folder, Progress("build", quiet=args.json) as progress:
         result = api.compile(network, folder, board=args.board, lanes=args.lanes, tiles=args.tiles, fabric=args.fabric, storage=args.storage,
                              bitstream=args.bitstream, wrapper=args.wrapper, export=args.export_state, counters=args.counters, link=args.link,
-                             clock_hz=args.clock, progress=progress.update, **fitted)
+                             clock_hz=args.clock, overlay=args.overlay, capacity=capacity, also=also, progress=progress.update, **fitted)
     if args.json:
         chosen = {} if result.fitted is None else {"fit": result.fitted.values}
         print(json_line(result, ("tiles", "lanes", "weight_bits_total", "luts", "ffs", "brams", "dsps", "fmax_mhz", "most_cycles",

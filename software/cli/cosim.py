@@ -27,13 +27,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_limit(parser)
     parser.add_argument("--engine", choices=("icarus", "verilator", "compiled"), default="icarus",
                         help="what runs the Verilog; compiled, by yosys and g++, is for whole test sets (default icarus)")
+    parser.add_argument("--network", metavar="NET.npz", type=Path,
+                        help="load this network into the overlay in DIR first, and compare with that (engine compiled)")
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Compares, shows the outcome, and returns 1 if anything differs."""
     with Progress("cosim", quiet=args.json) as progress:
-        result = api.cosim(args.directory, args.input, limit=args.limit, engine=args.engine, progress=progress.update)
+        result = api.cosim(args.directory, args.input, limit=args.limit, engine=args.engine, progress=progress.update,
+                           network=None if args.network is None else api.load(args.network))
     if args.json:
         print(json_line(result, ("clips", "accuracy", "spikes_compared", "spikes_wrong", "states_compared", "states_wrong",
                                  "cycles_predicted", "cycles_measured", "sops", "lanes", "words", "confidences")))

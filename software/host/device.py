@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -52,7 +52,8 @@ class Device:
     ...     results = list(device.run(clips))
 
     Opening it restarts it: queues are emptied and states cleared; its memories keep what they hold. All methods raise DeviceError if the device does
-    not answer, or answers what it should not.
+    not answer, or answers what it should not. Inputs and outputs of
+    ``identity`` are those of the network that was loaded, before that of the image.
     """
 
     def __init__(self, transport: Transport, *, attempts: int = 8) -> None:
@@ -164,6 +165,7 @@ class Device:
             if wrong:
                 raise MismatchError(f"{self._transport.name}: {MEMORIES[wrong[0].memory]} of tile {wrong[0].tile} does not hold what was written; "
                                     "the board may be clocked too fast, or a memory be broken")
+        self.identity = replace(self.identity, inputs=program.inputs, outputs=program.outputs)  # of an overlay they change with its network
         return len(stale)
 
     def differing(self, program: Program) -> list[MemoryWords]:

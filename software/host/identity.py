@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...gen.identity import IDENTITY_FORMAT
-from ...spec.errors import DeviceError
+from ...spec.capacity import Capacity
+from ...spec.errors import CapacityError, DeviceError
 from ...spec.tile import MEMORIES
 
 __all__ = ["Identity", "InputPort", "OutputPort", "TileMemories"]
@@ -58,6 +59,7 @@ class Identity:
     clock_hz, baud, depth, places : of the link; bytes of its operation queue, places of its record queue.
     reads : its memories can be read.
     inputs, outputs, tiles : what it has.
+    capacity : of an overlay, which any network can be loaded into that fits; inputs and outputs are then the most there can be.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Identity:
     inputs: tuple[InputPort, ...]
     outputs: tuple[OutputPort, ...]
     tiles: tuple[TileMemories, ...]
+    capacity: Capacity | None = None
 
     @property
     def channels(self) -> int:
@@ -105,8 +108,9 @@ class Identity:
                 inputs=tuple(InputPort(str(p), _number(n), int(low), int(high)) for p, n, low, high in found["inputs"]),
                 outputs=tuple(OutputPort(str(p), _number(n), str(r), _number(values)) for p, n, r, values in found["outputs"]),
                 tiles=tuple(TileMemories(_number(tile["lanes"]), _number(tile["update_lanes"]), tuple(held))
-                            for tile, held in zip(found["tiles"], memories, strict=True)))
-        except (ValueError, KeyError, TypeError, IndexError, RecursionError, zlib.error) as error:
+                            for tile, held in zip(found["tiles"], memories, strict=True)),
+                capacity=Capacity.from_json(found["capacity"]) if "capacity" in found else None)
+        except (CapacityError, ValueError, KeyError, TypeError, IndexError, RecursionError, zlib.error) as error:
             raise DeviceError(f"The device does not identify itself as a SpikeLoom chip ({type(error).__name__}: {error})") from None
 
 

@@ -6,17 +6,21 @@ import zlib
 from dataclasses import dataclass
 
 from ...gen.identity import architecture_digest, memory_sizes
+from ...gen.overlay_chip import overlay_chip
+from ...gen.overlay_fit import fit
+from ...gen.overlay_pack import overlay_image
 from ...gen.pack import pack
 from ...gen.plan import plan
 from ...gen.storage import choose_storage
 from ...spec.chip import ChipSpec
 from ...spec.errors import CapacityError, SpikeLoomError
 from ...spec.network import Network
-from .identity import Identity
+from ...spec.settings import WORD
+from .identity import Identity, InputPort, OutputPort
 
 __all__ = ["MEMORIES", "MemoryWords", "Program", "program_of"]
 
-MEMORIES = ("weights", "parameters", "axon table", "sparse weights", "pointers", "states")
+MEMORIES = ("weights", "parameters", "axon table", "sparse weights", "pointers", "states", "settings")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +41,12 @@ class MemoryWords:
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """A network for a device: its digest, and all memories that hold it."""
+    """A network for a device: its digest, all memories that hold it, and its inputs and outputs in the order of their numbers."""
 
     network: Network
     memories: tuple[MemoryWords, ...]
+    inputs: tuple[InputPort, ...]
+    outputs: tuple[OutputPort, ...]
 
 
 def program_of(network: Network, identity: Identity) -> Program:
@@ -48,6 +54,8 @@ def program_of(network: Network, identity: Identity) -> Program:
 
     Raises CapacityError, and says why, if the network does not fit.
     """
+    if identity.capacity is not None:
+        return _loaded(network, identity)
     options = identity.options
     try:
         stored, _ = choose_storage(network, lanes=options["lanes"], tiles=options["tiles"], storage=options["storage"])
@@ -63,7 +71,31 @@ def program_of(network: Network, identity: Identity) -> Program:
         for memory, (size, words) in enumerate(zip(memory_sizes(chip, tile), image.words(tile))):
             if size is not None and size[0] and size[1]:
                 held.append(MemoryWords(tile=number, memory=memory, width=size[1], words=tuple(words)))
-    return Program(network=stored, memories=tuple(held))
+    return Program(network=stored, memories=tuple(held), inputs=identity.inputs, outputs=identity.outputs)
+
+
+def _loaded(network: Network, identity: Identity) -> Program:
+    """The same for an overlay, whose memories are only written as far as the network goes."""
+    assert identity.capacity is not None
+    try:
+        overlay = overlay_chip(identity.capacity, readable=bool(identity.options["readable"]))
+        if architecture_digest(overlay) != identity.architecture:
+            raise CapacityError("another version of SpikeLoom built the overlay, whose registers may lie elsewhere; build its image again")
+        loaded = fit(overlay, network)
+        image = overlay_image(overlay, loaded)
+    except SpikeLoomError as error:
+        raise CapacityError(f"Device {identity.name!r}: {error}") from None
+    held = [MemoryWords(tile=0, memory=MEMORIES.index("settings"), width=WORD, words=image.settings)]
+    for part, number in zip(loaded.chip.tiles, loaded.places, strict=True):
+        tile = overlay.tiles[number]
+        used = {0: part.weight_depth, 1: part.n_updates}
+        for memory, (size, words) in enumerate(zip(memory_sizes(overlay, tile), image.tiles[number].words(tile))):
+            own = words[:used.get(memory, len(words))]
+            if size is not None and size[1] and own:
+                held.append(MemoryWords(tile=number, memory=memory, width=size[1], words=tuple(own)))
+    return Program(network=loaded.network, memories=tuple(held),
+                   inputs=tuple(InputPort(i.population, i.size, i.payload_min, i.payload_max) for i in loaded.chip.inputs),
+                   outputs=tuple(OutputPort(o.population, o.size, o.readout.value, o.n_values) for o in loaded.chip.outputs))
 
 
 def _reasons(chip: ChipSpec, identity: Identity) -> list[str]:

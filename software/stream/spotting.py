@@ -145,6 +145,13 @@ class Spotting:
                     self.trace.words.append(word)
                     yield word
 
+    def scores(self) -> Iterator[tuple[int, np.ndarray]]:
+        """(timestep, scores ``[classes], int64``) behind each READ, for those who decide by themselves; either this or the words can be had, once."""
+        with self._player() as player:
+            for step, scores in self._scores(player):
+                self.steps = step
+                yield step, scores
+
     @contextmanager
     def _player(self) -> Iterator[Player]:
         model = GoldenPlayer(self._network, record=self._trace and not self._slide)

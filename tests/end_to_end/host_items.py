@@ -62,7 +62,7 @@ def config_image(chip: ChipSpec, image: MemoryImage) -> list[Item]:
         words = memories.words(tile)
         for kind, (_, width) in memory_words(chip, number).items():
             if width and kind != MemoryKind.STATE:
-                items += config_words(chip, number, kind, words[kind])
+                items += config_words(chip, number, kind, image.settings if kind == MemoryKind.SETTINGS else words[kind])
     return items
 
 
