@@ -15,4 +15,5 @@ BOARD = Board(
     leds=1,
     uart_takes_leds=True,
     loader="colorlight",
+    tried="built",
 )

@@ -14,4 +14,5 @@ BOARD = Board(
     uart=0,
     leds=6,
     loader="tangprimer20k",
+    tried="built",
 )
