@@ -66,3 +66,11 @@ class Board:
     def __post_init__(self) -> None:
         if self.clock_mhz is None:
             object.__setattr__(self, "clock_mhz", self.oscillator_mhz)
+
+    @property
+    def memories(self) -> str:
+        """What chips for this board are planned with, one of :data:`~spikeloom.spec.tile.MEMORIES`: an iCE40 has no distributed RAM, and an UltraPlus
+        single-port RAM for weights."""
+        if self.flow != "ice40":
+            return "distributed"
+        return "spram" if self.budget.get("sprams") else "block"

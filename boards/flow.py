@@ -135,7 +135,7 @@ def _explain(board: Board, folder: Path, done: subprocess.CompletedProcess) -> N
     log = "\n".join(p.read_text(errors="replace") for p in (folder / "chip.tim", folder / "chip.rpt") if p.exists()) + done.stdout + done.stderr
     errors = [line for line in log.splitlines() if "ERROR" in line or "error:" in line.lower()]
     last = errors[-1] if errors else (log.strip().splitlines() or ["no output"])[-1]
-    if "Unable to place" in log or "Unable to find a placement" in log or "no bels remaining" in log.lower():
+    if any(text in log.lower() for text in ("unable to place", "unable to find a placement", "no bels remaining", "failed to expand region")):
         raise CapacityError(f"Bitstream for {board.name}: the chip does not fit the device ({last.strip()}); take fewer lanes or tiles, fewer "
                             "weight bits, or a larger board")
     raise ToolError(f"Bitstream for {board.name}: a tool failed: {last.strip()} (the logs were chip.rpt and chip.tim)")

@@ -14,4 +14,5 @@ BOARD = Board(
     uart=0,
     leds=2,
     loader="ice40_generic",
+    tried="built",
 )

@@ -11,11 +11,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ..hdl.link.recorder import record_layout
 from ..spec.arithmetic import bits_unsigned
 from ..spec.chip import ChipSpec, SwitchSpec, TileSpec
 from ..spec.errors import CapacityError
 from ..spec.image import table_layout
 from ..spec.network import Readout
+from .emit_device import queue_sizes
 
 __all__ = ["check_fits", "estimate", "estimate_tiles", "narrower"]
 
@@ -29,8 +31,10 @@ LUTS_PER_ADDRESS_BIT = 2.0
 LUTS_PER_TILE, FFS_PER_TILE = 100, 40
 LUTS_OF_HOST, FFS_OF_HOST = 450, 80
 LUTS_PER_LINK_BIT, LUTS_PER_LINK = 1.0, 12.0
-ERROR = {"luts": 1.15, "ffs": 1.25, "brams": 1.0, "dsps": 1.0}  # refused only if too large by more than the estimate may be wrong
-NAMES = {"luts": "LUTs", "ffs": "flip-flops", "brams": "block RAMs", "dsps": "multipliers"}
+LUTS_OF_LINK, FFS_OF_LINK = 2400, 1150  # of the host link
+UNPAIRED_FFS = 0.5  # flip-flops of an iCE40 that are in a logic cell whose LUT nobody else can use
+ERROR = {"luts": 1.15, "ffs": 1.25, "brams": 1.0, "dsps": 1.0, "sprams": 1.0}  # refused only if too large by more than the estimate may be wrong
+NAMES = {"luts": "LUTs", "ffs": "flip-flops", "brams": "block RAMs", "dsps": "multipliers", "sprams": "single-port RAMs"}
 
 
 def _blocks(width: int, depth: int, block_bits: int) -> int:
@@ -74,7 +78,7 @@ def _tile(tile: TileSpec, chip: ChipSpec, block_bits: int) -> dict[str, int]:
     p, u, axons = tile.lanes, tile.update_lanes, max(tile.list_axons(k) for k in range(len(tile.lists)))
     v_bits, parameters = max(g.update.v_bits for g in tile.groups), sum(f.bits for f in tile.fields)
     profiles = len({g.update for g in tile.groups})
-    brams, cells = _blocks(p * tile.weight_bits, tile.weight_depth, block_bits), 0
+    brams, cells = _blocks(p * tile.weight_bits, tile.weight_depth, block_bits) if tile.memories != "spram" else 0, 0
 
     held = sum(tile.list_axons(k) > 0 for k in range(len(tile.lists)))
     queue_depth, queue_width = max(held, 1) * tile.slots << tile.axon_bits, tile.axon_bits + tile.payload_bits
@@ -92,6 +96,8 @@ def _tile(tile: TileSpec, chip: ChipSpec, block_bits: int) -> dict[str, int]:
         memories += [_registered(sum(tile.pointer_bits), tile.pointer_depth, block_bits), (0, p * _cells(tile.accumulator_bits, 1 << tile.row_bits))]
         memories += [(_blocks(p * (tile.row_bits + tile.sparse_weight_bits), tile.sparse_depth, block_bits), 0)] * tile.has_words
         scattered = p * (2 * tile.accumulator_bits + tile.row_bits * tile.has_words)
+    if tile.memories != "distributed":  # the same memories in block RAM; the axon table is flip-flops
+        memories = [(_blocks(width, depth, block_bits), 0) for width, depth in _block_memories(tile)]
     for blocks, distributed in memories:
         brams, cells = brams + blocks, cells + distributed
 
@@ -107,7 +113,18 @@ def _tile(tile: TileSpec, chip: ChipSpec, block_bits: int) -> dict[str, int]:
            + 2 * address + FFS_PER_TILE + (2 * u * v_bits if any(g.update.decay.kind == "multiply" for g in tile.groups) else 0))
     if chip.counters:
         luts, ffs = luts + 6 * 32 * len(tile.groups), ffs + 5 * 32 * len(tile.groups)
-    return {"luts": round(luts), "ffs": round(ffs), "brams": brams, "dsps": _multipliers(tile)}
+    if tile.memories != "distributed":
+        layout = table_layout(tile, len(chip.keys))
+        luts, ffs = luts + layout.width * layout.depth / 2, ffs + layout.width * layout.depth
+    return {"luts": round(luts), "ffs": round(ffs), "brams": brams, "dsps": _multipliers(tile), "sprams": tile.sprams}
+
+
+def _block_memories(tile: TileSpec) -> list[tuple[int, int]]:
+    """(width, depth) of a tile's memories beside its weights, where none is distributed: queue, state, spike FIFO, parameters."""
+    u = tile.update_lanes
+    return [tile.queue_size, (u * tile.state_bits, tile.n_updates),
+            (u * (1 + tile.value_bits) + bits_unsigned(tile.n_updates - 1), tile.n_updates),
+            (0 if tile.constant_parameters else u * sum(f.bits for f in tile.fields), tile.n_updates)]
 
 
 def _switch(switch: SwitchSpec, flit_bits: int) -> tuple[float, float]:
@@ -124,16 +141,18 @@ def estimate_tiles(chip: ChipSpec, block_bits: int = 18432) -> tuple[dict[str, i
     return tuple(_tile(tile, chip, block_bits) for tile in chip.tiles)
 
 
-def estimate(chip: ChipSpec, block_bits: int = 18432) -> dict[str, int]:
-    """Resources of a chip: ``luts``, ``ffs``, ``brams`` (of ``block_bits`` bits each) and ``dsps``.
+def estimate(chip: ChipSpec, block_bits: int = 18432, *, link: int | None = None) -> dict[str, int]:
+    """Resources of a chip: ``luts``, ``ffs``, ``brams`` (of ``block_bits`` bits each), ``dsps``, and ``sprams`` where its weights are in such.
 
-    Host port, sequencer, readout and configuration port are included, a board's self-test is not.
+    Host port, sequencer, readout and configuration port are included, a board's self-test is not. ``link`` is what IDENTIFY gives, in bytes, of a
+    chip behind its host link, which is then included; None without one.
     """
     flit_bits = chip.flit.key_bits + chip.flit.neuron_bits + chip.flit.time_bits + chip.flit.payload_bits
     inputs = sum(i.size for i in chip.inputs)
     readout_bits = max((o.readout_bits for o in chip.outputs if o.readout is not Readout.NONE), default=0)
     seen = min(inputs, 64) if inputs <= 64 else inputs // 32
-    luts = LUTS_OF_HOST + 2.0 * seen + 3.0 * readout_bits + DISTRIBUTED_LUTS * _cells(readout_bits, chip.n_readouts)
+    distributed = DISTRIBUTED_LUTS * _cells(readout_bits, chip.n_readouts) if chip.memories == "distributed" else 0
+    luts = LUTS_OF_HOST + 2.0 * seen + 3.0 * readout_bits + distributed
     ffs = FFS_OF_HOST + seen + readout_bits
     if chip.writable:
         widest = max(max(t.lanes * t.weight_bits, t.update_lanes * (t.theta_bits + t.bias_bits), t.update_lanes * t.state_bits) for t in chip.tiles)
@@ -142,13 +161,22 @@ def estimate(chip: ChipSpec, block_bits: int = 18432) -> dict[str, int]:
         read = [t.lanes * t.weight_bits + t.update_lanes * (t.theta_bits + t.bias_bits) if t.readable else 0 for t in chip.tiles]
         luts = luts + sum(bits / 3 + 48 for bits in read if bits)  # fitted to nothing: a multiplexer of parts and a few addresses
         luts, ffs = luts + sum(t.update_lanes * t.state_bits / 3 + 16 for t in chip.tiles), ffs + 60
-    total = {"luts": luts, "ffs": ffs, "brams": 0.0, "dsps": 0.0}
+    total = {"luts": luts, "ffs": ffs, "brams": 0.0, "dsps": 0.0, "sprams": 0.0}
+    if chip.memories != "distributed":
+        total["brams"] += _blocks(readout_bits, chip.n_readouts, block_bits)
+    if link is not None:
+        depth, places = queue_sizes(chip)
+        total["luts"], total["ffs"] = total["luts"] + LUTS_OF_LINK, total["ffs"] + FFS_OF_LINK
+        memories = ((8, depth), (record_layout(chip).size, places), (8, 256), (8, link))
+        total["brams"] += sum(_blocks(width, size, block_bits) for width, size in memories)
     for part in estimate_tiles(chip, block_bits):
         for name, value in part.items():
             total[name] += value
     for switch in chip.fabric.switches:
         more = _switch(switch, flit_bits)
         total["luts"], total["ffs"] = total["luts"] + more[0], total["ffs"] + more[1]
+    if chip.memories != "distributed":
+        total["luts"] += UNPAIRED_FFS * total["ffs"]
     return {name: math.ceil(value) for name, value in total.items()}
 
 
@@ -165,31 +193,32 @@ def narrower(chip: ChipSpec, lanes: int | None = None, weight_bits: int | None =
     return replace(chip, tiles=tuple(tiles))
 
 
-def _over(chip: ChipSpec, budget: Mapping[str, int]) -> list[tuple[str, int, int]]:
+def _over(chip: ChipSpec, budget: Mapping[str, int], link: int | None) -> list[tuple[str, int, int]]:
     """(resource, needed, available) of what is certainly not enough."""
-    needed = estimate(chip, budget.get("bram_bits", 18432))
-    return [(name, needed[name], budget[name]) for name in NAMES if name in budget and needed[name] > ERROR[name] * budget[name]]
+    needed = estimate(chip, budget.get("bram_bits", 18432), link=link)
+    return [(name, needed[name], budget[name]) for name in NAMES if name in budget and needed.get(name, 0) > ERROR[name] * budget[name]]
 
 
-def check_fits(chip: ChipSpec, budget: Mapping[str, int], board: str) -> None:
+def check_fits(chip: ChipSpec, budget: Mapping[str, int], board: str, *, link: int | None = None) -> None:
     """Refuse a chip that is too large for a device.
 
     Parameters
     ----------
     budget : ``luts``, ``ffs``, ``brams``, ``dsps`` that the device has, and ``bram_bits`` of one block; what is absent is no limit.
     board : its name.
+    link : as of :func:`estimate`.
 
     Raises
     ------
     CapacityError : which resources are needed, which are available, and what would fit.
     """
-    over = _over(chip, budget)
+    over = _over(chip, budget, link)
     if not over:
         return
     most_lanes, most_bits = max(t.lanes for t in chip.tiles), max(t.weight_bits for t in chip.tiles)
     fewer = [1 << k for k in reversed(range(most_lanes.bit_length())) if 1 << k < most_lanes]
-    lanes = next((p for p in fewer if not _over(narrower(chip, p), budget)), None)
-    bits = next((b for b in range(most_bits - 1, 1, -1) if not _over(narrower(chip, weight_bits=b), budget)), None)
+    lanes = next((p for p in fewer if not _over(narrower(chip, p), budget, link)), None)
+    bits = next((b for b in range(most_bits - 1, 1, -1) if not _over(narrower(chip, weight_bits=b), budget, link)), None)
     would = [f"{lanes} lane{'s' * (lanes > 1)} (--lanes)"] if lanes else []
     would += [f"weights of {bits} bits (quantize --weight-bits)"] if bits else []
     advice = " or ".join(would)

@@ -152,7 +152,12 @@ def _without(tile: TileSpec, index: int, by_axon: np.ndarray) -> np.ndarray:
 def _decoded(tile: TileSpec, number: int, stored: np.ndarray) -> np.ndarray:
     """Weights of a list from what the memory holds."""
     book = tile.codebook(number)
-    return np.array(book)[stored & ((1 << tile.weight_bits) - 1)] if book else stored
+    if book:
+        return np.array(book)[stored & ((1 << tile.weight_bits) - 1)]
+    if tile.shifts:
+        first, shifts = (np.array(column) for column in zip(*tile.shifts[number]))
+        return stored << shifts[np.searchsorted(first, np.arange(len(stored)), side="right") - 1][:, None]
+    return stored
 
 
 def _sparse_weights(tile: TileSpec, index: int, image: TileImage, where: str) -> np.ndarray:

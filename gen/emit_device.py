@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 from amaranth.back import verilog
 
 from ..hdl.link.linked_chip import LinkedChip
@@ -10,9 +13,10 @@ from ..spec.chip import ChipSpec
 from ..spec.image import MemoryImage
 from .emit import triggered
 
-__all__ = ["DEPTH", "PLACES", "device_name", "device_verilog", "linked_chip"]
+__all__ = ["DEPTH", "PLACES", "device_name", "device_verilog", "linked_chip", "queue_sizes"]
 
 DEPTH, PLACES = 2048, 256  # of the queues: bytes of operations, records
+_SMALL_DEPTH = 512  # of the first, on devices whose block RAMs are few and small
 
 
 def device_name(chip: ChipSpec) -> str:
@@ -20,9 +24,17 @@ def device_name(chip: ChipSpec) -> str:
     return f"{chip.name}_device"
 
 
+def queue_sizes(chip: ChipSpec) -> tuple[int, int]:
+    """Bytes of the operation queue, and places of the record queue, of a chip's link."""
+    return (DEPTH if chip.memories == "distributed" else _SMALL_DEPTH), PLACES
+
+
 def linked_chip(chip: ChipSpec, image: MemoryImage, timing: LinkTiming, identity: bytes) -> LinkedChip:
     """The design that :func:`device_verilog` writes."""
-    return LinkedChip(chip, image, timing, identity, depth=DEPTH, places=PLACES)
+    depth, places = queue_sizes(chip)
+    if chip.memories == "spram":  # they hold nothing at power-up: the host loads them
+        image = replace(image, tiles=tuple(replace(tile, weights=np.zeros_like(tile.weights)) for tile in image.tiles))
+    return LinkedChip(chip, image, timing, identity, depth=depth, places=places)
 
 
 def device_verilog(chip: ChipSpec, image: MemoryImage, timing: LinkTiming, identity: bytes) -> str:

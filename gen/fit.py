@@ -14,9 +14,9 @@ __all__ = ["Fit", "Goal", "choose", "usable"]
 
 # Of a device's LUTs and flip-flops a placer can fill so much, with what an estimate may be wrong; and what is around the chip: self-test, or host
 # link.
-FILL = {"luts": 0.85, "ffs": 0.85, "brams": 1.0, "dsps": 1.0}
+FILL = {"luts": 0.85, "ffs": 0.85, "brams": 1.0, "dsps": 1.0, "sprams": 1.0}
 AS_FAST = 1.01  # cycles within 1 % of the fewest count as equal: other clips would order them otherwise, and area decides
-AROUND = {"luts": 900, "ffs": 600, "brams": 2, "dsps": 0}
+AROUND = {"luts": 900, "ffs": 600, "brams": 2, "dsps": 0, "sprams": 0}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -37,7 +38,7 @@ def memory_sizes(chip: ChipSpec, tile: TileSpec) -> list[tuple[int, int] | None]
 
 
 def identity(chip: ChipSpec, options: Mapping[str, Any], link: Mapping[str, int]) -> bytes:
-    """The answer to IDENTIFY: JSON, the same bytes for the same chip.
+    """The answer to IDENTIFY: JSON, the same bytes for the same chip; compressed (zlib) where block RAMs are small and few.
 
     Parameters
     ----------
@@ -52,4 +53,5 @@ def identity(chip: ChipSpec, options: Mapping[str, Any], link: Mapping[str, int]
         **({"capacity": chip.capacity.to_json()} if chip.capacity else {}),
         "tiles": [{"lanes": tile.lanes, "update_lanes": tile.update_lanes, "memories": memory_sizes(chip, tile)} for tile in chip.tiles],
     }
-    return json.dumps(described, sort_keys=True, separators=(",", ":")).encode()
+    text = json.dumps(described, sort_keys=True, separators=(",", ":")).encode()
+    return text if chip.memories == "distributed" else zlib.compress(text, 9)

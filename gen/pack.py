@@ -86,6 +86,11 @@ def _encoded(tile: TileSpec, number: int, stored: np.ndarray, where: str) -> np.
             raise CapacityError(f"{where} has weights that are not among the {len(book)} of the chip's codebook: {REMEDY}")
         return places
     limit = 1 << (tile.weight_bits - 1)
+    if tile.shifts:
+        shifts = tile.axon_shifts(number)[:, None]
+        if (stored & (1 << shifts) - 1).any():
+            raise CapacityError(f"{where} has weights that are not shifted as those that the chip was planned for: {REMEDY}")
+        stored = stored >> shifts
     _fits(stored, -limit, limit - 1, f"{where} weights")
     return stored
 

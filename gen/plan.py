@@ -15,14 +15,15 @@ from ..spec.errors import CapacityError
 from ..spec.network import Model, Network, Population
 from ..spec.tile import MAIN, SIDE
 from .keys import Keys, assign_keys
-from .lists import PORTS, Sources, heard, list_axons, places_of, port_of
+from .lists import PORTS, Sources, heard, list_axons, places_of, port_of, projections_of
 from .partition import Partition, Slice, TileLimits, TilePart, partition
 from .place import place
 from .route import route
 from .schedule import Schedule, schedule, slots_of
 from .sparse import sparse_spec
+from .spram import check_spram, spram_lanes
 from .updates import extra_shift, update_of
-from .weight_formats import weight_formats
+from .weight_formats import unshifted_formats, weight_formats
 
 __all__ = ["parameter_fields", "plan", "plan_entries", "plan_outputs", "sum_bounds"]
 
@@ -92,7 +93,7 @@ def parameter_fields(populations: Sequence[Population], cuts: Sequence[np.ndarra
 
 
 def _tile(network: Network, keys: Keys, sources: Sources, timing: Schedule, part: TilePart, tile: int, writable: bool,
-          constants: bool | None, export: bool, readable: bool) -> TileSpec:
+          constants: bool | None, export: bool, readable: bool, memories: str) -> TileSpec:
     populations = [network.population(s.population) for s in part.slices]
     cuts = [s.neurons for s in part.slices]
     # An LI neuron has no threshold.
@@ -117,7 +118,7 @@ def _tile(network: Network, keys: Keys, sources: Sources, timing: Schedule, part
                   apart=s.pitch if p.output else 0, update=update_of(network, p),
                   **{name: int(arrays[n][0]) if constants else 0 for name, arrays in held.items()})
         for n, (s, p) in enumerate(zip(part.slices, populations)))
-    formats = weight_formats(network, part.slices, sources)
+    formats = unshifted_formats(network, part.slices) if memories == "spram" else weight_formats(network, part.slices, sources)
     return TileSpec(
         lanes=part.lanes, update_lanes=part.update_lanes, groups=groups, entries=plan_entries(network, keys, sources, part, tile),
         slots=slots_of(network, timing, [p.name for p in populations]),
@@ -126,7 +127,21 @@ def _tile(network: Network, keys: Keys, sources: Sources, timing: Schedule, part
         theta_bits=bits_unsigned(max(int(t.max()) for t in held["theta"])),
         bias_bits=0 if low == high == 0 and not writable else bits_signed(low, high), constant_parameters=constants,
         parameters=parameter_fields(populations, cuts, constants), codebooks=formats.codebooks, shared=formats.shared,
-        keeps_v=export, readable=readable)
+        keeps_v=export, readable=readable, memories=memories, shifts=formats.shifts,
+        graded_axons=_graded_axons(network, populations) if memories != "distributed" else None)
+
+
+def _graded_axons(network: Network, populations: Sequence[Population]) -> int:
+    """The first axon, in any list, from which on all sources send nothing but payloads of 1."""
+    most = 0
+    for p in populations:
+        for port in (MAIN, SIDE):
+            base = 0
+            for projection in projections_of(network, p.name, port):
+                source = network.population(projection.source)
+                base += source.size
+                most = max(most, base if source.payload_range != (1, 1) else 0)
+    return most
 
 
 def _flit(network: Network, keys: Keys, tiles: Sequence[TileSpec]) -> FlitSpec:
@@ -161,7 +176,7 @@ def plan_outputs(network: Network, keys: Keys, timing: Schedule) -> tuple[Output
 def plan(network: Network, *, lanes: int | Sequence[int] | None = None, update_lanes: int | Sequence[int] | None = None,
          tiles: int | None = None, limits: TileLimits | None = None, fabric: str = "auto", writable: bool = True,
          counters: bool = False, constant_parameters: bool | None = None, export: bool = False, readable: bool = False,
-         name: str = "chip") -> ChipSpec:
+         memories: str = "distributed", name: str = "chip") -> ChipSpec:
     """Plan a chip for a network.
 
     Parameters
@@ -173,6 +188,8 @@ def plan(network: Network, *, lanes: int | Sequence[int] | None = None, update_l
     constant_parameters : thresholds and biases are constants; default: where each group has one of each and nothing is writable.
     export : membrane potentials and currents are kept, and all neuron states can be read over the configuration port.
     readable : every memory can be read over the configuration port, as a host that verifies what it wrote does.
+    memories : what the device has: ``distributed`` RAM, ``block`` RAM alone, or block RAM and single-port RAM for weights (``spram``), where lanes
+        that are not given are those with which the weights take the fewest of them.
     name : of the Verilog module.
 
     Raises
@@ -184,11 +201,16 @@ def plan(network: Network, *, lanes: int | Sequence[int] | None = None, update_l
     if (export or readable) and not writable:
         raise CapacityError("Memories are read over the configuration port, which a chip that is not writable lacks: leave out one "
                             "of the two options.")
+    if memories != "distributed":
+        check_spram(network)
     parts: Partition = partition(network, lanes=lanes, update_lanes=update_lanes, tiles=tiles, limits=limits)
+    if memories == "spram" and lanes is None:
+        lanes = spram_lanes(network, parts)
+        parts = partition(network, lanes=lanes, update_lanes=[1] * len(lanes), tiles=len(lanes), limits=limits)
     timing = schedule(network)
     keys = assign_keys(network, parts)
     woven = route(keys, place(keys, len(parts.tiles), fabric))
-    specs = tuple(_tile(network, keys, parts.sources, timing, part, t, writable, constant_parameters, export, readable)
+    specs = tuple(_tile(network, keys, parts.sources, timing, part, t, writable, constant_parameters, export, readable, memories)
                   for t, part in enumerate(parts.tiles))
     number = {k.population: n for n, k in enumerate(keys.specs) if k.origin.kind == "host"}
     inputs = tuple(InputSpec(population=p.name, size=p.size, key=number.get(p.name), payload_min=p.payload_min,

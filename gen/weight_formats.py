@@ -14,18 +14,19 @@ from .lists import Sources, projections_of, runs_of
 from .slices import Slice
 from .updates import extra_shift
 
-__all__ = ["WeightFormats", "codebook_values", "plain_bits", "weight_formats"]
+__all__ = ["WeightFormats", "codebook_values", "plain_bits", "unshifted_formats", "weight_formats"]
 
 MAX_ENTRIES = 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class WeightFormats:
-    """``bits`` of a stored weight or index; ``codebooks`` and ``shared`` as in :class:`~spikeloom.spec.tile.TileSpec`."""
+    """``bits`` of a stored weight or index; ``codebooks``, ``shared`` and ``shifts`` as in :class:`~spikeloom.spec.tile.TileSpec`."""
 
     bits: int
     codebooks: tuple[tuple[int, ...], ...]
     shared: tuple[int, ...]
+    shifts: tuple[tuple[tuple[int, int], ...], ...] = ()
 
 
 def plain_bits(network: Network, p: Projection) -> int:
@@ -43,6 +44,27 @@ def codebook_values(network: Network, projections: Sequence[Projection]) -> tupl
         own = range(-(1 << p.weight_bits >> 1), 1 << p.weight_bits >> 1) if p.codebook is None else p.codebook
         values |= {v << extra_shift(network, p) for v in own}
     return tuple(sorted(values)) if 2 <= len(values) <= MAX_ENTRIES else None
+
+
+def unshifted_formats(network: Network, slices: Sequence[Slice]) -> WeightFormats:
+    """Weights stored as the network has them, and shifted when they are read: the narrowest word where projections of a list differ in their shifts.
+
+    For tiles without scattered projections. Weights of a codebook are stored as what they stand for.
+    """
+    bits, shifts = 1, []
+    for s in slices:
+        for port in (MAIN, SIDE):
+            projections, base, listed = projections_of(network, s.population, port), 0, list[tuple[int, int]]()
+            if not projections and port == SIDE:
+                continue
+            for p in projections:
+                shift = extra_shift(network, p)
+                bits = max(bits, plain_bits(network, p) - shift)
+                if not listed or listed[-1][1] != shift:
+                    listed.append((base, shift))
+                base += network.population(p.source).size
+            shifts.append(tuple(listed) or ((0, 0),))
+    return WeightFormats(bits=bits, codebooks=(), shared=(), shifts=tuple(shifts) if any(s for listed in shifts for _, s in listed) else ())
 
 
 def weight_formats(network: Network, slices: Sequence[Slice], sources: Sources = MappingProxyType({})) -> WeightFormats:

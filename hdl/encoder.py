@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2, exact_log2
 
 from ..spec.chip import FlitSpec, TileSpec
+from .block_fifo import BlockFifo
 from .firing import count_shape
 from .flit import flit_layout
 
@@ -52,7 +53,8 @@ class Encoder(wiring.Component):
             "group": unsigned(ceil_log2(len(tile.groups))),
             "values": data.ArrayLayout(signed(max(tile.value_bits, 1)), lanes if tile.value_bits else 0),
         })
-        m.submodules.fifo = queue = fifo.SyncFIFO(width=entry.size, depth=tile.n_updates)
+        kind = fifo.SyncFIFO if tile.memories == "distributed" else BlockFifo
+        m.submodules.fifo = queue = kind(width=entry.size, depth=tile.n_updates)
         put, head = Signal(entry), data.View(entry, queue.r_data)
         listened = self.listens if tile.loadable else Array(int(g.key is not None) for g in tile.groups)[self.group] if len(tile.groups) > 1 else 1
         m.d.comb += [put.mask.eq(self.mask), put.local.eq(self._first(m) if maps else self.local), put.group.eq(self.group), queue.w_data.eq(put),

@@ -57,34 +57,63 @@ class EventQueue(wiring.Component):
                                          Cat(self.count_slot, self.count_list))
 
         counts = [Signal.like(self.count, name=f"count_{k}") for k in range(n_lists)]
-        w_index = Signal(tile.axon_bits)
+        w_index, w_count = Signal(tile.axon_bits), Signal.like(self.count)
         for k, count in enumerate(counts):
             # The list that is walked and cleared is never the one written to: its timestep's events are complete.
             with m.If(self.clear_all | (self.clear & (r_place == k))):
                 m.d.sync += count.eq(0)
             with m.Elif(self.w_valid & (w_place == k)):
-                m.d.sync += count.eq(count + 1)
-        m.d.comb += [w_index.eq(Array(counts)[w_place] if n_lists > 1 else counts[0]),
+                m.d.sync += count.eq(w_count + 1)
+        m.d.comb += [w_count.eq(Array(counts)[w_place] if n_lists > 1 else counts[0]), w_index.eq(w_count),
                      self.count.eq(Array(counts)[count_place] if n_lists > 1 else counts[0])]
 
         width = Shape.cast(event_layout(tile)).width
         if width == 0:  # a single axon with unit payload: the count says it all
             return m
+        width, depth = tile.queue_size
         # A list without axons, as the first of a group that only convolutions lead to, takes no place.
         held = [k for k in range(len(tile.lists)) if tile.list_axons(k)] or [0]
-        if len(held) < len(tile.lists):
+        if len(held) < len(tile.lists) and tile.memories == "distributed":
             number = [held.index(k) if k in held else 0 for k in range(len(tile.lists))]
             w_place, r_place = (Cat(slot, Array(Const(n, ceil_log2(len(held))) for n in number)[which]) if len(held) > 1 else slot
                                 for slot, which in ((self.w_slot, self.w_list), (self.r_slot, self.r_list)))
-        depth = len(held) * tile.slots << tile.axon_bits
-        m.submodules.entries = entries = memory.Memory(shape=event_layout(tile), depth=depth, init=[])
+            depth = len(held) * tile.slots << tile.axon_bits
+        m.submodules.entries = entries = memory.Memory(shape=unsigned(width), depth=depth, init=[])
         write = entries.write_port()
-        m.d.comb += [write.addr.eq(Cat(w_index, w_place)), write.data.eq(self.w_data), write.en.eq(self.w_valid)]
-        if depth <= _DISTRIBUTED_DEPTH:
+        m.d.comb += [write.addr.eq(self._address(w_index, w_place)), write.data.eq(self._folded(self.w_data)), write.en.eq(self.w_valid)]
+        if depth <= _DISTRIBUTED_DEPTH and tile.memories == "distributed":
             read = entries.read_port(domain="comb")
-            m.d.sync += self.r_data.eq(read.data)
+            m.d.sync += self.r_data.eq(self._unfolded(read.data))
         else:
-            read = entries.read_port()
-            m.d.comb += self.r_data.eq(read.data)
-        m.d.comb += read.addr.eq(Cat(self.r_index, r_place))
+            # No list is read while it is written: it does not matter what a word being written reads as. The new one is the cheapest here.
+            read = entries.read_port(transparent_for=(write,) if tile.memories != "distributed" else ())
+            m.d.comb += self.r_data.eq(self._unfolded(read.data))
+        m.d.comb += read.addr.eq(self._address(self.r_index, r_place))
         return m
+
+    def _address(self, index, place):
+        """Of an entry of a list: lists lie behind each other, as far apart as the longest is long."""
+        if self._tile.memories == "distributed":
+            return Cat(index, place)
+        n = len(self._tile.lists) * self._tile.slots
+        apart = self._tile.queue_size[1] // n
+        return index + (Array(k * apart for k in range(n))[place] if n > 1 else 0)
+
+    def _folded(self, event):
+        """What the memory holds of an event, see :attr:`TileSpec.folded_bits`."""
+        low, width = self._tile.folded_bits, self._tile.queue_size[0]
+        if low is None:
+            return event.as_value()
+        whole = Cat(event.payload[:self._tile.stored_payload_bits], event.axon[:low])
+        return Mux(event.axon >= 1 << low, event.axon | 1 << width - 1, whole)
+
+    def _unfolded(self, word):
+        """The event that the memory holds."""
+        tile, low = self._tile, self._tile.folded_bits
+        if low is None:
+            return word
+        bits = tile.stored_payload_bits
+        one = 1 if tile.payload_kind == "graded" else 0  # of a tile with signs, the payload says that it is negative
+        # Of a payload without a sign bit the one that is missing is 0.
+        beside = Cat(word[bits:bits + low], Const(0, tile.axon_bits - low), word[:bits], Const(0, tile.payload_bits - bits))
+        return Mux(word[-1], Cat(word[:tile.axon_bits], Const(one, tile.payload_bits)), beside)

@@ -95,22 +95,33 @@ class OutputPort(wiring.Component):
                 if k in late:
                     m.d.sync += late[k].eq(late[k] | (time == _NEVER - 1))
 
-        # Whose flit it is: the key says which population and which slice of it.
+        # Whose flit it is: the key says which population and which slice of it. Where the readout memory is read a cycle ahead, its place is known
+        # before the flit is held, and kept with it.
         population, neuron, place = Signal(ceil_log2(len(outputs))), Signal.like(self.spikes.payload.neuron), Signal(range(max(chip.n_readouts, 1)))
         is_spike, operation = Signal(), Signal(range(len(_OPERATIONS)))
-        classes = _class_tables(m, flit.neuron, chip)
+        decoded = (population, neuron, place, is_spike, operation)
+        ahead = chip.memories != "distributed"
+        source = self.flits.payload if ahead else flit
+        classes = _class_tables(m, source.neuron, chip)
         nothing, count = (_OPERATIONS.index(readout) for readout in (Readout.NONE, Readout.COUNT))
-        with m.Switch(flit.key):
+        with m.Switch(source.key):
             for index, output in enumerate(outputs):
                 for key in output.keys:
                     first = chip.keys[key].first
                     with m.Case(key):
-                        m.d.comb += [population.eq(index), neuron.eq(flit.neuron + first), place.eq(flit.neuron + first + output.base),
+                        m.d.comb += [population.eq(index), neuron.eq(source.neuron + first), place.eq(source.neuron + first + output.base),
                                      is_spike.eq(int(not output.values))]
                         if key in classes:
                             m.d.comb += [place.eq(classes[key].number + output.base), operation.eq(Mux(classes[key].votes, count, nothing))]
                         else:
                             m.d.comb += operation.eq(_OPERATIONS.index(output.readout))
+        next_place = place
+        if ahead:
+            kept = [Signal.like(signal, name=f"held_{signal.name}") for signal in decoded]
+            next_place = Mux(self.flits.ready, place, kept[2])
+            with m.If(self.flits.ready):
+                m.d.sync += [register.eq(signal) for register, signal in zip(kept, decoded, strict=True)]
+            population, neuron, place, is_spike, operation = kept
         m.d.comb += [
             self.spikes.valid.eq(held & is_spike), self.spikes.payload.population.eq(population), self.spikes.payload.neuron.eq(neuron),
             self.spikes.payload.timestep.eq(Array(times)[population] if len(times) > 1 else times[0]),
@@ -120,7 +131,7 @@ class OutputPort(wiring.Component):
             m.d.comb += self.spikes.payload.payload.eq(flit.payload)
         whens = [Mux(late[k], _NEVER - 1, times[k]) if k in late else 0 for k in range(len(outputs))]  # of a first spike now
         when = Array(whens)[population] if len(late) > 1 else next((whens[k] for k in late), None)
-        clearing = self._accumulate(m, place, operation, flit, when, leaves) if chip.n_readouts else Const(0)
+        clearing = self._accumulate(m, place, next_place, operation, flit, when, leaves) if chip.n_readouts else Const(0)
         m.d.comb += self.busy.eq(held | clearing | (self.frames.valid if self._framed else 0))
         if self._framed:
             self._frame(m, times)
@@ -139,13 +150,15 @@ class OutputPort(wiring.Component):
         with m.Elif(self.frames.ready):
             m.d.sync += self.frames.valid.eq(0)
 
-    def _accumulate(self, m, place, operation, flit, when, treated):
-        """Readout memory: one accumulator per neuron (or class) with a readout."""
+    def _accumulate(self, m, place, next_place, operation, flit, when, treated):
+        """Readout memory: one accumulator per neuron (or class) with a readout; ``next_place`` is what ``place`` will be in the next cycle."""
         chip = self._chip
         outputs = [(index, o) for index, o in enumerate(chip.outputs) if o.readout is not Readout.NONE]
         value = self.readouts.payload.value
         m.submodules.accumulators = store = memory.Memory(shape=signed(len(value)), depth=chip.n_readouts, init=[])
-        port, write = store.read_port(domain="comb"), store.write_port()
+        write = store.write_port()
+        at_once = chip.memories == "distributed"
+        port = store.read_port(domain="comb") if at_once else store.read_port(transparent_for=(write,))
         clearing, number = Signal(), Signal(range(chip.n_readouts))
         last_number = number == chip.n_readouts - 1
         # number runs through the memory, for clearing and for reading; which population it is in follows from its bounds.
@@ -184,19 +197,26 @@ class OutputPort(wiring.Component):
                                     m.d.comb += new.eq(Mux(total > high, high, Mux(total < -high - 1, -high - 1, total)))
         writes = treated if when is None else treated & ~keeps
         m.d.comb += [
-            port.addr.eq(Mux(self.reading, number, place)), value.eq(port.data), self.readouts.payload.last.eq(last_number),
+            value.eq(port.data), self.readouts.payload.last.eq(last_number),
             self.readouts.valid.eq(self.reading),
             write.addr.eq(Mux(clearing, number, place)), write.data.eq(Mux(clearing, start_value, new)),
             write.en.eq(clearing | (writes & (operation != _OPERATIONS.index(Readout.NONE)))),
         ]
+        next_number = Signal.like(number)
+        m.d.comb += next_number.eq(number)
+        m.d.sync += number.eq(next_number)
         with m.If(self.clear):
-            m.d.sync += [clearing.eq(1), number.eq(0)]
+            m.d.comb += next_number.eq(0)
+            m.d.sync += clearing.eq(1)
         with m.Elif(self.read):
-            m.d.sync += [self.reading.eq(1), number.eq(0)]
+            m.d.comb += next_number.eq(0)
+            m.d.sync += self.reading.eq(1)
         with m.Elif(clearing | (self.reading & self.readouts.ready)):
-            m.d.sync += number.eq(number + 1)
+            m.d.comb += next_number.eq(Mux(last_number, 0, number + 1))
             with m.If(last_number):
-                m.d.sync += [clearing.eq(0), self.reading.eq(0), number.eq(0)]
+                m.d.sync += [clearing.eq(0), self.reading.eq(0)]
+        # No flit is held while the readouts are read: the chip is at rest.
+        m.d.comb += port.addr.eq(Mux(self.reading, number, place) if at_once else Mux(self.reading | self.read, next_number, next_place))
         return clearing
 
 

@@ -8,6 +8,7 @@ from amaranth.utils import ceil_log2
 from ..spec.chip import TileSpec
 from ..spec.tile import SIDE
 from .event_queue import event_layout
+from .spram import Spram
 
 __all__ = ["SynapseLanes", "weight_row_layout"]
 
@@ -66,25 +67,19 @@ class SynapseLanes(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         tile = self._tile
-        # Block RAM even where it is shallow: yosys would turn a small ROM into thousands of LUTs (measured).
-        m.submodules.weights = weights = memory.Memory(shape=unsigned(tile.lanes * tile.weight_bits), depth=tile.weight_depth,
-                                                       init=self._init, attrs={"ram_style": "block"})
-        write, read = weights.write_port(), weights.read_port()
-        # Never read and write at once: saves the logic that would define what such a read returns.
-        m.d.comb += [write.addr.eq(self.w_address), write.data.eq(self.w_data), write.en.eq(self.w_valid),
-                     read.addr.eq(Mux(self.r_valid, self.r_address, self.address) if tile.readable else self.address),
-                     read.en.eq(~self.w_valid)]
-        row = data.View(weight_row_layout(tile), read.data)
+        address = Mux(self.r_valid, self.r_address, self.address) if tile.readable else self.address
+        row = data.View(weight_row_layout(tile), self._single_port(m, address) if tile.memories == "spram" else self._block(m, address))
 
         valid, last, payload, number = Signal(), Signal(), Signal.like(self.event.payload), Signal.like(self.list)
         m.d.sync += [valid.eq(self.valid), last.eq(self.last), payload.eq(self.event.payload), number.eq(self.list)]
         # The block RAM's output has the cycle to itself: it is slow, and far from the lanes.
         register = Signal(weight_row_layout(tile), reset_less=True)
         factor, factor_valid, factor_last, factor_list = Signal.like(payload), Signal(), Signal(), Signal.like(self.list)
+        raised = self._raised(m) if tile.shifts else None
         if tile.readable:
             m.d.comb += self.r_data.eq(register)
         m.d.sync += [register.eq(row), factor.eq(payload), factor_valid.eq(valid), factor_last.eq(last), factor_list.eq(number)]
-        terms = [self._weight(m, register[lane], factor_list, lane) for lane in range(tile.lanes)]
+        terms = [self._weight(m, register[lane], factor_list, lane) if raised is None else raised(register[lane]) for lane in range(tile.lanes)]
         valid, last, payload, number = factor_valid, factor_last, factor, factor_list
         if tile.payload_kind == "graded":
             product_valid, product_last, product_list = Signal(), Signal(), Signal.like(self.list)
@@ -139,6 +134,40 @@ class SynapseLanes(wiring.Component):
                     m.d.sync += held.eq(total)
                 m.d.comb += sums[lane].eq(held)
         return m
+
+    def _block(self, m, address):
+        """Weights in a block RAM; its output in the cycle after the address."""
+        tile = self._tile
+        # Block RAM even where it is shallow: yosys would turn a small ROM into thousands of LUTs (measured).
+        m.submodules.weights = weights = memory.Memory(shape=unsigned(tile.lanes * tile.weight_bits), depth=tile.weight_depth,
+                                                       init=self._init, attrs={"ram_style": "block"})
+        write, read = weights.write_port(), weights.read_port()
+        # Never read and write at once: saves the logic that would define what such a read returns.
+        m.d.comb += [write.addr.eq(self.w_address), write.data.eq(self.w_data), write.en.eq(self.w_valid), read.addr.eq(address),
+                     read.en.eq(~self.w_valid)]
+        return read.data
+
+    def _single_port(self, m, address):
+        """The same in single-port memories."""
+        tile = self._tile
+        m.submodules.weights = weights = Spram(width=tile.lanes * tile.weight_bits, depth=tile.weight_depth, init=self._init)
+        m.d.comb += [weights.address.eq(Mux(self.w_valid, self.w_address, address)), weights.w_valid.eq(self.w_valid),
+                     weights.w_data.eq(self.w_data)]
+        return weights.data
+
+    def _raised(self, m):
+        """What makes a weight of what the memory held: it is shifted by as much as its axon says, known two cycles before."""
+        steps = sorted({shift for listed in self._tile.shifts for _, shift in listed})
+        if len(steps) == 1:
+            return lambda stored: stored << steps[0]
+        step, known, late = Signal(range(len(steps))), Signal(range(len(steps))), Signal(range(len(steps)))
+        for number, listed in enumerate(self._tile.shifts):
+            with m.If(self.list == number):
+                for first, shift in listed:
+                    with m.If(self.event.axon >= first):
+                        m.d.comb += step.eq(steps.index(shift))
+        m.d.sync += [known.eq(step), late.eq(known)]
+        return lambda stored: Array(stored << shift for shift in steps)[late]
 
     def _weight(self, m, stored, number, lane):
         """What is stored as a weight: itself, or the entry of the list's codebook."""

@@ -216,7 +216,7 @@ class Tile(wiring.Component):
         if tile.keeps_v or tile.readable:
             # The register that follows the beats of a phase has nothing to do between two: the state memory needs no second address.
             with m.If(self.r_valid):
-                m.d.sync += index.eq(self.w_address)
+                m.d.comb += next_index.eq(self.w_address)
             m.d.comb += self.r_data.eq(_part(update.state.as_value(), self.r_part))
         if tile.readable:
             self._read(m)

@@ -104,8 +104,14 @@ class NeuronUpdate(wiring.Component):
                      self.busy.eq(Cat(beats.at("beat", stage) for stage in range(done + 1)).any())]
 
         m.submodules.state = state = memory.Memory(shape=state_layout(tile), depth=tile.n_updates, init=[])
-        read, write = state.read_port(domain="comb"), state.write_port()
-        m.d.comb += [read.addr.eq(self.index), write.en.eq(beats.at("beat", written)), write.addr.eq(beats.at("index", written))]
+        write = state.write_port()
+        if tile.memories == "distributed":
+            read = state.read_port(domain="comb")
+            m.d.comb += read.addr.eq(self.index)
+        else:  # a cycle ahead; a word is read again only phases after it was written
+            read = state.read_port(transparent_for=(write,))
+            m.d.comb += read.addr.eq(self.next_index)
+        m.d.comb += [write.en.eq(beats.at("beat", written)), write.addr.eq(beats.at("index", written))]
         stored = Signal(state_layout(tile)) if self._writable else write.data  # what the update writes
         if self._writable:
             m.d.comb += write.data.eq(stored)

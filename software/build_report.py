@@ -24,9 +24,9 @@ def _table(header: tuple[str, ...], rows: list[tuple]) -> str:
 
 
 def build_report(network: Network, chip: ChipSpec, board: Board, scenario: Scenario, result: BuildResult,
-                 storage: Sequence[StorageChoice] = (), hardware: ChipSpec | None = None) -> str:
+                 storage: Sequence[StorageChoice] = (), hardware: ChipSpec | None = None, *, link: int | None = None) -> str:
     """Text of ``report.md``; the same for the same build. ``storage`` is what :func:`~spikeloom.gen.storage.choose_storage` chose, ``hardware`` the
-    overlay that holds the network."""
+    overlay that holds the network, ``link`` the bytes of the identity of a chip behind its host link."""
     out = [f"# {network.name} on {board.name}\n", f"Network `{network.digest[:16]}`, {len(chip.tiles)} tiles, {chip.fabric.kind}, "
            f"output {chip.levels} phase(s) after input. Its period is {period_reason(network)}.\n"]
     out.append("![Tiles and who sends events to whom](chip.svg)\n")
@@ -56,13 +56,18 @@ def build_report(network: Network, chip: ChipSpec, board: Board, scenario: Scena
         out.append(f"\nPopulations of a tile that share a matrix read the same words: {saved} bits of weights and pointers less than if each had its "
                    "own.\n")
     out.append("\n## Resources\n")
-    needed = estimate(hardware or chip)
+    needed = estimate(hardware or chip, board.budget.get("bram_bits", 18432), link=link)
     measured = {"luts": result.luts, "ffs": result.ffs, "brams": result.brams, "dsps": result.dsps}
     resources = [(name, needed.get(name, "-"), "-" if value is None else value, board.budget.get(name, "-")) for name, value in measured.items()]
+    if needed["sprams"]:
+        resources.append(("sprams", needed["sprams"], "-" if result.sprams is None else result.sprams, board.budget.get("sprams", "-")))
     out.append(_table(("resource", "estimate", "placed", "device"), resources))
+    around = "self-test around the chip" if link is None else "host link in front of the chip, which the numbers include"
     if result.fmax_mhz is not None:
-        out.append(f"\nHighest clock after routing {result.fmax_mhz} MHz, with the self-test around the chip; the board runs it at "
-                   f"{board.clock_mhz} MHz.\n")
+        out.append(f"\nHighest clock after routing {result.fmax_mhz} MHz, with the {around}.\n")
+    if result.most_cycles is not None:
+        out.append(f"\nA timestep is {result.step_ms:g} ms and takes {result.most_cycles} cycles if every input and every neuron fires: "
+                   f"{result.real_time_margin} times as many pass in it.\n")
     out.append("\n## Cycles\n")
     cycles, sops = int(scenario.phase_cycles.sum()), int(scenario.sops.sum())
     events = int(scenario.event_offset[-1])

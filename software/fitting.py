@@ -8,7 +8,6 @@ from typing import Any
 
 from ..boards import catalogue
 from ..boards.board import Board
-from ..gen.budget import NAMES
 from ..gen.candidates import Candidate, cycles_if_all_fire, every_candidate
 from ..gen.fit import Fit, Goal, choose
 from ..gen.storage import choose_storage
@@ -48,7 +47,8 @@ class Fitted:
         def key(c: Candidate) -> tuple[object, ...]:
             return (c is not fit.chosen, id(c) not in within, not fit.goal.meets(c), fit.goal.order(c))
 
-        return [(self._verdict(c), len(c.per_tile), c.lanes_of_tiles, round(c.cycles, 1), c.longest, *(c.needed[name] for name in NAMES),
+        return [(self._verdict(c), len(c.per_tile), c.lanes_of_tiles, round(c.cycles, 1), c.longest,
+             *(c.needed[name] for name in ("luts", "ffs", "brams", "dsps")),
                  round(fit.goal.clock_hz / c.cycles)) for c in sorted(fit.tried, key=key)[:most]]
 
     def _verdict(self, c: Candidate) -> str:

@@ -15,8 +15,11 @@ from ..boards.flow import FAMILIES, board_pll, build_bitstream
 from ..boards.vivado import VIVADO_FLOWS, write_vivado, write_zynq
 from ..gen.axi_files import write_axi
 from ..gen.budget import check_fits
+from ..gen.candidates import cycles_if_all_fire
 from ..gen.check import check_chip
 from ..gen.emit import emit, manifest
+from ..gen.emit_device import device_name, device_verilog, linked_chip, queue_sizes
+from ..gen.identity import architecture_digest, identity
 from ..gen.pack import pack
 from ..gen.plan import plan
 from ..gen.storage import StorageChoice, choose_storage
@@ -28,15 +31,16 @@ from ..spec.clips import Clips
 from ..spec.errors import CapacityError, FileFormatError, MismatchError, ToolError
 from ..spec.image import MemoryImage
 from ..spec.network import Network, Readout
+from ..spec.tile import MEMORIES
 from .bitstream import link_top, self_test_top
 from .build_report import build_report
 from .chip_picture import chip_picture
 from .fitting import fit_network
 from .overlay_project import load_project, plan_overlay, read_overlay
+from .real_time import step_ms
 from .results import BuildResult, CosimResult
 
 if TYPE_CHECKING:
-    from ..hdl.link.linked_chip import LinkedChip
     from ..hdl.link.timing import LinkTiming
 
 __all__ = ["build", "compare", "plan_digest", "read_project", "verilog_changed"]
@@ -68,6 +72,11 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
         raise ToolError(f"Bitstream for {target.name}: there is no flow to a bitstream for this board; leave --bitstream out, or name another board")
     if bitstream and link is not None and target.uart is None:
         raise ToolError(f"Bitstream for {target.name}: this board has no serial port for a host link; leave --link out for the self-test")
+    if bitstream and link is None and target.memories == "spram":
+        raise ToolError(f"Bitstream for {target.name}: its weights are in single-port RAM, empty at power-up: no self-test is possible; "
+                        "add --link BAUD, and load them with spikeloom deploy")
+    if target.memories != "distributed" and storage == "auto":
+        storage = "dense"  # sparse projections need memories that are read at once
     if wrapper not in WRAPPERS:
         raise ToolError(f"No wrapper {wrapper!r}; there is {', '.join(w for w in WRAPPERS if w)}")
     has_clock = bool(clock_hz or target.clock_mhz)
@@ -81,17 +90,17 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     if fit or rate is not None:
         fitted = fit_network(network, target, rate=rate, lanes=lanes, tiles=tiles, clock_hz=clock_hz if has_clock else None, clips=clips,
                              storage=storage, progress=progress, fabric=fabric, export=export, counters=counters, readable=timing is not None,
-                             writable=True)
+                             memories=target.memories, writable=True)
         lanes, tiles = fitted.fit.chosen.lanes, fitted.fit.chosen.tiles
     total = 6 if bitstream else 4
     step = _steps(progress, total)
     options: dict[str, Any] = {"lanes": lanes, "tiles": tiles, "fabric": fabric, "export": export, "counters": counters,
-                               "readable": timing is not None}
+                               "readable": timing is not None, "memories": target.memories}
     # From here on the network is the one that is stored so: that is what the project holds, and is compared with.
     if overlay:
         held = plan_overlay(network, lanes=lanes, tiles=tiles, readable=timing is not None, also=also, capacity=capacity or {}, refused={
             "--wrapper": wrapper is not None, "--export-state": export, "--counters": counters, "--fabric mesh": fabric == "mesh",
-            f"--board {target.name}": target.flow == "zynq"})
+            f"--board {target.name}": target.flow == "zynq" or target.memories != "distributed"})
         hardware, chip, network, image = held.hardware, held.loaded.chip, held.loaded.network, held.image
         choices: tuple[StorageChoice, ...] = ()
         places: tuple[int, ...] | None = held.loaded.places
@@ -101,16 +110,16 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
         hardware = chip = plan(network, **options, writable=True)
         image, places = pack(chip, network), None
         check_chip(chip, image, network)
+    identified = None if timing is None else _identity(hardware, timing, {**options, "storage": storage})
     if target.budget:
-        check_fits(hardware, target.budget, target.name)
+        check_fits(hardware, target.budget, target.name, link=None if identified is None else len(identified))
     step()
     described = emit(folder, chip, network, image, hardware=hardware, places=places)
     described.update({"plan": options, "plan_digest": plan_digest(hardware), "board": target.name})
     if fitted is not None:
         described["fit"] = fitted.values
-    device = None
-    if timing is not None:
-        device, described["link"] = _emit_device(folder, hardware, image, timing, {**options, "storage": storage})
+    if timing is not None and identified is not None:
+        described["link"] = _emit_device(folder, hardware, image, timing, identified)
         described["sha256"]["device.v"] = hashlib.sha256((folder / "device.v").read_bytes()).hexdigest()
     (folder / "manifest.json").write_text(json.dumps(described, indent=1) + "\n")
     if wrapper == "axi" or target.flow == "zynq":
@@ -123,7 +132,8 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     if target.flow == "zynq":
         write_zynq(target, chip, folder / "board")
     elif bitstream or target.flow == "xilinx":
-        top = self_test_top(target, hardware, image, scenario, pll) if device is None else link_top(target, device, pll)
+        top = self_test_top(target, hardware, image, scenario, pll) if timing is None or identified is None else \
+            link_top(target, linked_chip(hardware, image, timing, identified), pll)
     if target.flow == "xilinx":
         write_vivado(target, top, folder / "board")
     if bitstream:
@@ -132,13 +142,17 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
         described["sha256"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         (folder / "manifest.json").write_text(json.dumps(described, indent=1) + "\n")
         step()
+    most = cycles_if_all_fire(chip, network)
     weight_bits = (t.lanes * (t.weight_depth * t.weight_bits + t.sparse_depth * (t.row_bits + t.sparse_weight_bits)) for t in hardware.tiles)
     result = BuildResult(
         tiles=len(hardware.tiles), lanes=sum(t.lanes for t in hardware.tiles), weight_bits_total=sum(weight_bits),
         luts=used.used.luts if used else None, ffs=used.used.ffs if used else None, brams=used.used.brams if used else None,
-        dsps=used.used.dsps if used else None, fmax_mhz=used.fmax_mhz if used else None, fitted=fitted)
+        dsps=used.used.dsps if used else None, sprams=used.used.sprams if used else None,
+        fmax_mhz=used.fmax_mhz if used else None, fitted=fitted,
+        step_ms=step_ms(network), most_cycles=most, real_time_margin=round(step_ms(network) * clock_hz / 1000 / most, 2))
     (folder / "chip.svg").write_text(chip_picture(chip))
-    (folder / "report.md").write_text(build_report(network, chip, target, scenario, result, choices, hardware))
+    (folder / "report.md").write_text(build_report(
+        network, chip, target, scenario, result, choices, hardware, link=None if identified is None else len(identified)))
     while step():
         pass
     return result
@@ -156,16 +170,21 @@ def _link_timing(board: Board, baud: int | None, clock_hz: int) -> LinkTiming | 
         raise CapacityError(f"Host link of {board.name}: {error}") from None
 
 
-def _emit_device(folder: Path, chip: ChipSpec, image: MemoryImage, timing: LinkTiming, options: dict) -> tuple[LinkedChip, dict]:
-    """Writes device.v; returns the design, and what the manifest says of it."""
-    from ..gen.emit_device import DEPTH, PLACES, device_name, device_verilog, linked_chip
-    from ..gen.identity import architecture_digest, identity
+def _link_numbers(chip: ChipSpec, timing: LinkTiming) -> dict[str, int]:
+    depth, places = queue_sizes(chip)
+    return {"clock_hz": timing.clock_hz, "baud": timing.baud, "depth": depth, "places": places}
 
-    numbers = {"clock_hz": timing.clock_hz, "baud": timing.baud, "depth": DEPTH, "places": PLACES}
-    described = identity(chip, options, numbers)
-    (folder / "device.v").write_text(device_verilog(chip, image, timing, described))
-    return linked_chip(chip, image, timing, described), {"top": "device.v", "name": device_name(chip), "clocks_per_bit": timing.clocks_per_bit,
-                                                         "architecture": architecture_digest(chip), **numbers}
+
+def _identity(chip: ChipSpec, timing: LinkTiming, options: dict) -> bytes:
+    """What the device says of itself."""
+    return identity(chip, options, _link_numbers(chip, timing))
+
+
+def _emit_device(folder: Path, chip: ChipSpec, image: MemoryImage, timing: LinkTiming, identified: bytes) -> dict:
+    """Writes device.v; returns what the manifest says of it."""
+    (folder / "device.v").write_text(device_verilog(chip, image, timing, identified))
+    return {"top": "device.v", "name": device_name(chip), "clocks_per_bit": timing.clocks_per_bit, "architecture": architecture_digest(chip),
+            **_link_numbers(chip, timing)}
 
 
 def _steps(progress: OnProgress | None, total: int) -> Callable[[], bool]:
@@ -195,12 +214,14 @@ def read_project(folder: Path) -> tuple[ChipSpec, Network, dict]:
         raise FileFormatError(f"{folder} is not a generated project: it has no manifest.json; make one with spikeloom build")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        options = {name: found["plan"][name] for name in ("lanes", "tiles", "fabric", "export", "counters", "readable")}
+        options = {name: found["plan"][name] for name in ("lanes", "tiles", "fabric", "export", "counters", "readable", "memories")}
         sums, name, expected = dict(found["sha256"]), str(found["name"]), found["plan_digest"]
         if not all(options[k] is None or (type(options[k]) is int and options[k] > 0) for k in ("lanes", "tiles")):
             raise ValueError("lanes and tiles must be positive integers or null")
         if options["fabric"] not in ("auto", "star", "mesh"):
             raise ValueError("fabric must be auto, star or mesh")
+        if options["memories"] not in MEMORIES:
+            raise ValueError(f"memories must be one of {', '.join(MEMORIES)}")
         if not all(type(options[k]) is bool for k in ("export", "counters", "readable")):
             raise ValueError("export, counters and readable must be true or false")
     except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:

@@ -19,8 +19,11 @@ class BuildResult:
     ----------
     tiles, lanes : tiles of the chip, and synapses per clock of all of them together.
     weight_bits_total : bits of weight memory that hold weights; of sparse synapses with their rows.
-    luts, ffs, brams, dsps : resources after place and route.
+    luts, ffs, brams, dsps, sprams : resources after place and route; of an iCE40 logic cells instead of LUTs, and single-port RAMs.
     fmax_mhz : highest clock after place and route.
+    step_ms : length of a timestep in milliseconds, as the network's metadata says, or 10.
+    most_cycles : cycles of a timestep if every input and every neuron fired in each: no activity takes more.
+    real_time_margin : how many times as many cycles there are in a timestep, at the board's clock (or 25 MHz).
     fitted : how lanes and tiles were chosen, where the build chose them for its board.
     """
 
@@ -31,8 +34,12 @@ class BuildResult:
     ffs: int | None = None
     brams: int | None = None
     dsps: int | None = None
+    sprams: int | None = None
     fmax_mhz: float | None = None
     fitted: Fitted | None = None
+    step_ms: float | None = None
+    most_cycles: int | None = None
+    real_time_margin: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -184,6 +184,11 @@ class ChipSpec:
         return any(tile.keeps_v or tile.readable for tile in self.tiles)
 
     @property
+    def memories(self) -> str:
+        """What the device has for memories: one of :data:`~spikeloom.spec.tile.MEMORIES`."""
+        return self.tiles[0].memories
+
+    @property
     def n_readouts(self) -> int:
         """Words of the readout memory."""
         return self.capacity.readouts if self.capacity else sum(o.n_values for o in self.outputs)

@@ -14,10 +14,15 @@ from .runs import Run
 from .update import UpdateSpec
 from .window import Steps, WindowSpec
 
-__all__ = ["MAIN", "SIDE", "SPARSE", "AxonEntry", "GroupSpec", "ParameterSpec", "SparseSpec", "TileSpec", "places", "pointer_fields"]
+__all__ = ["MAIN", "MEMORIES", "SIDE", "SPARSE", "SPRAM_DEPTH", "SPRAM_WIDTH", "AxonEntry", "GroupSpec", "ParameterSpec", "SparseSpec",
+           "TileSpec", "places", "pointer_fields"]
 
 # Event lists of a group: port ``i``, its other port (gate or block), and port ``i`` of what is scattered: sparse projections and convolutions.
 MAIN, SIDE, SPARSE = range(3)
+
+# What a device has for a tile's memories: also distributed RAM, which is read at once; block RAM alone; block RAM, and single-port RAM for weights.
+MEMORIES = ("distributed", "block", "spram")
+SPRAM_WIDTH, SPRAM_DEPTH = 16, 16384  # of an SB_SPRAM256KA
 
 
 def places(size: int, positions: int, lanes: int) -> np.ndarray:
@@ -152,6 +157,10 @@ class TileSpec:
         lists. Windows of different lists read the same words where their matrix, their channels and the list's codebook are the same.
     keeps_v : the state memory also holds v and i of the last timestep, and can be read.
     readable : every memory that can be written can be read.
+    memories : one of :data:`MEMORIES`. With "spram", weights are in single-port memories, which hold nothing at power-up.
+    shifts : per list how far its weights are shifted to the left when they are read: (first axon, shift), ascending, up to the next one's axon;
+        empty where weights are stored as they are accumulated.
+    graded_axons : events of axons from this one on always have payload 1, in every list; None where nothing is known.
     loadable : of an overlay: what ``groups`` and ``entries`` say is the most that a loaded network may have; its own shape is in registers.
     weight_words : of an overlay: words of the weight memory; None where the groups say it.
     """
@@ -173,10 +182,15 @@ class TileSpec:
     shared: tuple[int, ...] = ()
     keeps_v: bool = False
     readable: bool = False
+    memories: str = "distributed"
+    shifts: tuple[tuple[tuple[int, int], ...], ...] = ()
+    graded_axons: int | None = None
     loadable: bool = False
     weight_words: int | None = None
 
     def __post_init__(self) -> None:
+        if self.memories not in MEMORIES:
+            raise ValueError(f"Memories must be one of {', '.join(MEMORIES)}, not {self.memories!r}")
         if self.lanes < 1 or self.update_lanes < 1 or self.update_lanes & (self.update_lanes - 1) or self.lanes % self.update_lanes:
             raise ValueError(f"Update lanes must be a power of two that divides the lanes, not {self.update_lanes} of {self.lanes}")
         if self.slots < 1 or self.slots & (self.slots - 1):
@@ -334,9 +348,23 @@ class TileSpec:
         """What the indices of a list stand for; empty where its weights are stored as they are."""
         return self.codebooks[number] if self.codebooks else ()
 
+    def axon_shifts(self, number: int) -> np.ndarray:
+        """How far the stored weights of each axon of a list are shifted when they are read; ``[axons], int64``."""
+        shifts = np.zeros(self.list_axons(number), dtype=np.int64)
+        for first, shift in self.shifts[number] if self.shifts else ():
+            shifts[first:] = shift
+        return shifts
+
+    @property
+    def sprams(self) -> int:
+        """Single-port memories that its weights take."""
+        return -(-self.lanes * self.weight_bits // SPRAM_WIDTH) * -(-self.weight_depth // SPRAM_DEPTH) if self.memories == "spram" else 0
+
     @property
     def value_weight_bits(self) -> int:
         """Width of a weight as it is accumulated."""
+        if self.shifts:
+            return self.weight_bits + max(shift for listed in self.shifts for _, shift in listed)
         plain = any(not self.codebook(k) for k in range(len(self.lists)))
         return max([bits_signed(min(book), max(book)) for book in self.codebooks if book] + [self.weight_bits] * plain)
 
@@ -376,6 +404,29 @@ class TileSpec:
     def payload_bits(self) -> int:
         """Bits of payload in the event queue (signed where graded; the sign alone where +1 or -1)."""
         return {"unit": 0, "sign": 1, "graded": bits_signed(min(self.payload_min, 0), max(self.payload_max, 0))}[self.payload_kind]
+
+    @property
+    def stored_payload_bits(self) -> int:
+        """Bits of a payload in an event queue that is folded: without a sign where none is negative."""
+        return self.payload_bits - (self.payload_kind == "graded" and self.payload_min >= 0)
+
+    @property
+    def folded_bits(self) -> int | None:
+        """Bits of an axon number that lie beside a payload in the event queue; an event of a higher axon has the whole number in their place, and
+        payload 1. A bit says which. None where that takes no fewer bits than number and payload do."""
+        if self.memories == "distributed" or self.graded_axons is None or self.payload_kind == "unit":
+            return None
+        low = bits_unsigned(max(self.graded_axons - 1, 0))
+        folded = 1 + max(low + self.stored_payload_bits, self.axon_bits)
+        return low if folded < self.axon_bits + self.payload_bits else None
+
+    @property
+    def queue_size(self) -> tuple[int, int]:
+        """(width, depth) of the event queue's memory: a list per slot and number of list, as long as the longest; a power of two unless each block
+        RAM counts."""
+        low, longest = self.folded_bits, max(self.list_axons(k) for k in range(len(self.lists)))
+        width = self.axon_bits + self.payload_bits if low is None else 1 + max(low + self.stored_payload_bits, self.axon_bits)
+        return width, len(self.lists) * self.slots * (1 << self.axon_bits if self.memories == "distributed" else longest)
 
     @property
     def term_bits(self) -> int:

@@ -23,7 +23,8 @@ from spikeloom.spec.network import Model, Network, Population, Projection, Reado
 __all__ = ["CLOCK", "chip_of", "compiled", "needs_compiler", "network", "project", "shared_folder"]
 
 CLOCK = 25_000_000
-OPTIONS = {"lanes": 4, "tiles": 2, "fabric": "auto", "storage": "dense", "export": False, "counters": False, "readable": True}
+OPTIONS = {"lanes": 4, "tiles": 2, "fabric": "auto", "storage": "dense", "export": False, "counters": False, "readable": True,
+           "memories": "distributed"}
 TIMING = LinkTiming(clock_hz=CLOCK, baud=CLOCK // 5, silence_bits=300)
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
 

@@ -21,6 +21,8 @@ from .uart_transmitter import UartTransmitter
 
 __all__ = ["LinkedChip"]
 
+_SMALL_COUNTERS = 6  # bits of the link's counters where logic is scarce
+
 
 class LinkedChip(wiring.Component):
     """A chip whose host is at the other end of a serial line; docs/link.md has the protocol.
@@ -64,7 +66,8 @@ class LinkedChip(wiring.Component):
         m.submodules.operations, m.submodules.records = anew(operations), anew(records)
         m.submodules.receiver = receiver = UartReceiver(timing)
         m.submodules.request = request = RequestReader(timing, operations_of(spec))
-        m.submodules.responder = responder = Responder(depth=self._depth, places=self._places)
+        m.submodules.responder = responder = Responder(depth=self._depth, places=self._places,
+                                                           counter_bits=16 if spec.memories == "distributed" else _SMALL_COUNTERS)
         m.submodules.reply = reply = ReplyWriter(self._identity, record_layout(spec), self._places)
         m.submodules.encoder = encoder = CobsEncoder()
         m.submodules.transmitter = transmitter = UartTransmitter(timing)
@@ -102,7 +105,8 @@ class LinkedChip(wiring.Component):
             responder.idle.eq(operations.empty & executor.idle & ~status.busy & ~recorder.busy),
             responder.rejected[0].eq(status.rejected.range), responder.rejected[1].eq(status.rejected.payload),
             responder.rejected[2].eq(status.rejected.duplicate),
-            reply.words.eq(responder.words), records.number.eq(reply.number), reply.record.eq(records.record),
+            reply.words.eq(responder.words), reply.session.eq(responder.session), reply.last.eq(responder.last),
+            records.number.eq(reply.number), reply.record.eq(records.record),
             executor.busy.eq(status.busy), executor.recording.eq(recorder.busy), recorder.report.eq(executor.report),
         ]
         return m

@@ -14,9 +14,9 @@ MOST_RECORDS = 255  # in a reply
 
 
 def reply_layout() -> data.StructLayout:
-    """What a reply is made of: header, and what its body needs (of OPEN ``session``, ``last``, ``resumed``; of EXCHANGE ``room``, ``flags``, and the
-    number of ``records``)."""
-    return data.StructLayout({"sequence": 8, "command": 8, "status": 8, "session": 32, "last": 8, "resumed": 1, "room": 16, "flags": 3, "records": 8})
+    """What a reply is made of: header, and what its body needs (of OPEN ``resumed``; of EXCHANGE ``room``, ``flags``, and the number of
+    ``records``)."""
+    return data.StructLayout({"sequence": 8, "command": 8, "status": 8, "resumed": 1, "room": 16, "flags": 3, "records": 8})
 
 
 class ReplyWriter(wiring.Component):
@@ -33,7 +33,7 @@ class ReplyWriter(wiring.Component):
 
     Members
     -------
-    reply : what to send.
+    reply : what to send. session, last : of the responder, which do not change while a reply is sent.
     words : :data:`~spikeloom.spec.link.STATUS_WORDS`.
     number, record : to and from the record queue.
     o : bytes of the frame.
@@ -41,7 +41,8 @@ class ReplyWriter(wiring.Component):
 
     def __init__(self, identity: bytes, record: data.StructLayout, most_waiting: int):
         self._identity, self._record = identity, record
-        super().__init__({"reply": In(stream.Signature(reply_layout())), "words": In(data.ArrayLayout(16, len(STATUS_WORDS))),
+        super().__init__({"reply": In(stream.Signature(reply_layout())), "session": In(32), "last": In(8),
+                          "words": In(data.ArrayLayout(16, len(STATUS_WORDS))),
                           "number": Out(range(most_waiting)), "record": In(record), "o": Out(stream.Signature(frame_byte_layout()))})
 
     def elaborate(self, platform):
@@ -61,7 +62,7 @@ class ReplyWriter(wiring.Component):
         m.d.comb += extended.eq(Mux(self.record.tag == Tag.READOUT, value.as_signed(), value))
         record = Signal(8 * RECORD_BYTES)
         m.d.comb += record.eq(Cat(C(0, 8) | self.record.tag, C(0, 8) | self.record.population, C(0, 16) | self.record.index, extended))
-        opened = Cat(reply.session, reply.last, C(0, 8) | reply.resumed)
+        opened = Cat(self.session, self.last, C(0, 8) | reply.resumed)
         exchanged = Cat(reply.room, C(0, 8) | reply.flags)
         in_records = Signal()
         m.d.comb += rom.addr.eq(place)

@@ -23,6 +23,11 @@ class Responder(wiring.Component):
     Nothing of a request is done before the decision, which takes a cycle; operations enter their queue all at once. A damaged frame is answered as
     soon as no reply is being sent; of several in that time only the last is answered, but each is counted.
 
+    Parameters
+    ----------
+    depth, places : of the queues.
+    counter_bits : of its counters, which stay at their largest value.
+
     Members
     -------
     waiting, version, sequence, command, argument, length, start, whole, done : the request, see :class:`~.request.RequestReader`.
@@ -32,22 +37,24 @@ class Responder(wiring.Component):
     restart : strobe of one cycle: queues, executor, recorder and chip begin anew.
     idle : no operation waits or is under way, and the chip is not busy.
     errors, rejected : of the chip.
-    reply : to the writer.
+    reply : to the writer. session, last : the present session, and the number of the request executed last.
     words : :data:`~spikeloom.spec.link.STATUS_WORDS`.
     """
 
-    def __init__(self, *, depth: int, places: int):
+    def __init__(self, *, depth: int, places: int, counter_bits: int = 16):
+        self._counter_bits = counter_bits
         super().__init__({
             "waiting": In(1), "version": In(8), "sequence": In(8), "command": In(8), "argument": In(8), "length": In(16), "start": In(32),
             "whole": In(1), "done": Out(1), "damaged": In(1), "cut": In(1), "lost": In(1), "line": In(1), "refused_event": In(1),
             "commit": Out(1), "rollback": Out(1), "overflow": In(1), "room": In(range(depth)), "records": In(range(places)),
             "release": Out(range(places)), "restart": Out(1), "idle": In(1), "errors": In(5), "rejected": In(data.ArrayLayout(16, 3)),
-            "reply": Out(stream.Signature(reply_layout())), "words": Out(data.ArrayLayout(16, len(STATUS_WORDS)))})
+            "reply": Out(stream.Signature(reply_layout())), "session": Out(32), "last": Out(8),
+            "words": Out(data.ArrayLayout(16, len(STATUS_WORDS)))})
 
     def elaborate(self, platform):
         m = Module()
         reply, stored = self.reply.payload, Signal(reply_layout())  # of the request executed last
-        opened, session, last = Signal(), Signal(32), Signal(8)
+        opened, session, last = Signal(), self.session, self.last
         unread = Signal(8)  # Status of a frame that could not be read and is to be answered; 0: none
         repeated, out_of_sequence, refused, full = Signal(), Signal(), Signal(), Signal()
         count = Signal(8)
@@ -76,11 +83,11 @@ class Responder(wiring.Component):
             with m.Elif((self.command == Command.OPEN) & (self.length == _SESSION_BYTES)):
                 resumes = opened & (session == self.start)
                 with m.If(resumes):
-                    answer(Status.OK, session=self.start, last=last, resumed=1)
+                    answer(Status.OK, resumed=1)
                 with m.Else():
                     m.d.sync += [opened.eq(1), session.eq(self.start)]
                     m.d.comb += self.release.eq(stored.records)
-                    execute(Status.OK, session=self.start, last=self.sequence)
+                    execute(Status.OK)
             with m.Elif(~opened):
                 m.d.comb += refused.eq(1)
                 answer(Status.NO_SESSION)
@@ -133,9 +140,9 @@ class Responder(wiring.Component):
             if name in shown:
                 m.d.comb += self.words[number].eq(shown[name])
             else:
-                counter = Signal(16, name=f"n_{name}")
+                counter = Signal(self._counter_bits, name=f"n_{name}")
                 m.d.comb += self.words[number].eq(counter)
-                with m.If(counted[name] & (counter != 0xFFFF)):
+                with m.If(counted[name] & (counter != (1 << self._counter_bits) - 1)):
                     m.d.sync += counter.eq(counter + 1)
         return m
 

@@ -87,7 +87,8 @@ def run(args: argparse.Namespace) -> int:
                              clock_hz=args.clock, overlay=args.overlay, capacity=capacity, also=also, progress=progress.update, **fitted)
     if args.json:
         chosen = {} if result.fitted is None else {"fit": result.fitted.values}
-        print(json_line(result, ("tiles", "lanes", "weight_bits_total", "luts", "ffs", "brams", "dsps", "fmax_mhz"), **chosen))
+        print(json_line(result, ("tiles", "lanes", "weight_bits_total", "luts", "ffs", "brams", "dsps", "fmax_mhz", "most_cycles",
+                                 "real_time_margin"), **chosen))
         return 0
     if result.fitted is not None:
         print(f"{result.fitted.text}\n")
@@ -95,7 +96,9 @@ def run(args: argparse.Namespace) -> int:
                                       ("bits of weights", result.weight_bits_total)]
     if args.bitstream:
         rows += [("LUTs", result.luts), ("flip-flops", result.ffs), ("block RAMs", result.brams), ("DSPs", result.dsps),
+                 *([] if result.sprams is None else [("single-port RAMs", result.sprams)]),
                  ("Fmax / MHz", result.fmax_mhz)]
+    rows += [("timestep / ms", result.step_ms), ("cycles of a timestep, at most", result.most_cycles), ("real-time margin", result.real_time_margin)]
     print(table(rows))
     stored = api.load(args.output / "network.npz")
     other = [f"{p.source} -> {p.target}" for p, given in zip(stored.projections, network.projections) if p.kind is not given.kind]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,8 +12,12 @@ import numpy as np
 from ...gen.identity import IDENTITY_FORMAT
 from ...spec.capacity import Capacity
 from ...spec.errors import CapacityError, DeviceError
+from ...spec.tile import MEMORIES
 
 __all__ = ["Identity", "InputPort", "OutputPort", "TileMemories"]
+
+
+_MOST_BYTES = 1 << 20  # of an identity
 
 
 class InputPort(NamedTuple):
@@ -50,7 +55,7 @@ class Identity:
     name : of the chip.
     architecture : digest of its plan: a network whose plan has the same one can be loaded.
     network : digest of the network that it was built with. What was loaded later it does not know: see ``Device.verify``.
-    options : with which plans for it are made: lanes, tiles, fabric, storage, export, counters, readable.
+    options : with which plans for it are made: lanes, tiles, fabric, storage, export, counters, readable, memories.
     clock_hz, baud, depth, places : of the link; bytes of its operation queue, places of its record queue.
     reads : its memories can be read.
     inputs, outputs, tiles : what it has.
@@ -86,15 +91,15 @@ class Identity:
     def decode(cls, text: bytes) -> Identity:
         """The identity of an answer. Raises DeviceError if it is none, or one of another version."""
         try:
-            found = json.loads(text)
+            found = json.loads(_plain(text))
             if found["format"] != IDENTITY_FORMAT:
                 raise DeviceError(f"The device's identity is of format {found['format']!r}, and this SpikeLoom reads {IDENTITY_FORMAT}; "
                                   "build its image again, or take the SpikeLoom that it was built with")
             link = {name: _number(found["link"][name]) for name in ("clock_hz", "baud", "depth", "places")}
-            options = {name: found["options"][name] for name in ("lanes", "tiles", "fabric", "storage", "export", "counters", "readable")}
+            options = {name: found["options"][name] for name in ("lanes", "tiles", "fabric", "storage", "export", "counters", "readable", "memories")}
             if not all(n is None or 0 < _number(n) < 1 << 16 for n in (options["lanes"], options["tiles"])) \
                     or options["fabric"] not in ("auto", "star", "mesh") or options["storage"] not in ("auto", "dense", "as-given") \
-                    or not all(type(options[name]) is bool for name in ("export", "counters", "readable")):
+                    or options["memories"] not in MEMORIES or not all(type(options[name]) is bool for name in ("export", "counters", "readable")):
                 raise ValueError("its options are none of a plan")
             memories = [[None if size is None else (_number(size[0]), _number(size[1])) for size in tile["memories"]] for tile in found["tiles"]]
             return cls(
@@ -105,8 +110,19 @@ class Identity:
                 tiles=tuple(TileMemories(_number(tile["lanes"]), _number(tile["update_lanes"]), tuple(held))
                             for tile, held in zip(found["tiles"], memories, strict=True)),
                 capacity=Capacity.from_json(found["capacity"]) if "capacity" in found else None)
-        except (CapacityError, ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
+        except (CapacityError, ValueError, KeyError, TypeError, IndexError, RecursionError, zlib.error) as error:
             raise DeviceError(f"The device does not identify itself as a SpikeLoom chip ({type(error).__name__}: {error})") from None
+
+
+def _plain(text: bytes) -> bytes:
+    """JSON, unpacked where it came compressed (zlib, whose first byte no JSON has)."""
+    if text[:1] != b"x":
+        return text
+    unpacking = zlib.decompressobj()
+    plain = unpacking.decompress(text, _MOST_BYTES)
+    if not unpacking.eof:
+        raise ValueError(f"it is cut short, or longer than {_MOST_BYTES} bytes")
+    return plain
 
 
 def _number(value: Any) -> int:

@@ -67,6 +67,7 @@ def test_a_missing_tool_is_named_with_what_brings_it(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("log, error, text", [
     ("ERROR: Unable to place cell 'x', no BELs remaining to implement cell type 'DP16KD'", CapacityError, "does not fit the device"),
+    ("ERROR: Failed to expand region (0, 0) |_> (25, 31) of 5987 ICESTORM_LCs", CapacityError, "does not fit the device"),
     ("ERROR: Assert `false' failed", ToolError, "a tool failed: ERROR: Assert `false' failed"),
     ("", ToolError, "a tool failed: no output"),
 ])

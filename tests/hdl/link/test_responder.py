@@ -29,7 +29,8 @@ async def ask(ctx, dut, request: dict, wait: int = 0) -> dict:
     first = None
     for _ in range(wait + 1):
         assert ctx.get(dut.reply.valid), "the reply is there in the next cycle, and stays"
-        now = {name: ctx.get(getattr(dut.reply.payload, name)) for name in ("sequence", "command", "status", "room", "records", "last")}
+        now = {name: ctx.get(getattr(dut.reply.payload, name)) for name in ("sequence", "command", "status", "room", "records", "resumed")}
+        now |= {"last": ctx.get(dut.last), "session": ctx.get(dut.session)}
         assert first in (None, now)
         first = now
         await ctx.tick()
