@@ -18,9 +18,9 @@ def check_spram(network: Network) -> None:
     """Refuse a network whose weights single-port memories cannot hold: raises CapacityError."""
     scattered = next((p for p in network.projections if p.kind is not Kind.DENSE), None)
     if scattered is not None:
+        remedy = "build for another board" if scattered.kind is Kind.CONV else "build with --storage dense, or for another board"
         raise CapacityError(f"Projection {scattered.source} -> {scattered.target} is stored {scattered.kind.value}, which needs memories that can be "
-                            "read at once or two at a time; this device has block RAM and single-port RAM alone: build with --storage dense, or for "
-                            "another board")
+                            f"read at once or two at a time; this device has block RAM and single-port RAM alone: {remedy}")
 
 
 def spram_lanes(network: Network, parts: Partition) -> list[int]:

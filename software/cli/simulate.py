@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input", metavar="CLIPS", type=Path, required=True, help="clips: .npz, .npy or .wav")
     add_limit(parser)
     parser.add_argument("--answers", action="store_true", help="also show the answer to each clip, by its label if it has one, and its confidence")
-    parser.add_argument("--counts", metavar="FILE.npz", type=Path,
+    parser.add_argument("--counts", metavar="FILE.npz", type=_counts_file,
                         help="write how often each neuron of every layer spiked in each clip, for a classifier of your own (docs/topology.md)")
     add_json(parser)
     faults = parser.add_argument_group("faults", "errors of what is read from the weight memories, see docs/faults.md")
@@ -83,6 +83,12 @@ def _answers(network: Network, result: SimulationReport) -> list[tuple[int, str,
     labels = [p for p in network.outputs if p.readout is not Readout.NONE][-1].labels
     words = [labels[answer] if answer < len(labels) else str(answer) for answer in result.answers.tolist()]
     return list(zip(range(len(words)), words, result.confidences.tolist()))
+
+
+def _counts_file(text: str) -> Path:
+    if not text.endswith(".npz"):  # 'build --counts' takes names of populations: whoever knows that one is told, and no file of such a name is written
+        raise argparse.ArgumentTypeError(f"is the file to write, NAME.npz, not {text!r}")
+    return Path(text)
 
 
 def _faults(args: argparse.Namespace) -> int:

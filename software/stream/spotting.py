@@ -99,6 +99,8 @@ class Spotting:
             step_s = of.samples / of.sample_rate_hz / of.shape[0]
         if step_s is None:
             raise NetworkError(f"Network {self._network.name!r} does not say how long a timestep is, so words have no times; give --step-ms")
+        if not 1e-6 <= step_s < 100:
+            raise SpikeLoomError(f"A timestep of {1000 * step_s:g} ms is none of a stream: give --step-ms of 0.001 to 100,000")
         self.step_s = step_s
         self.total_s: float | None = step_s * clips.n_clips * clips.n_steps
 

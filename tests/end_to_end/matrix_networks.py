@@ -11,10 +11,12 @@ import numpy as np
 from spikeloom.spec.arithmetic import Decay, Rounding
 from spikeloom.spec.network import Gain, Kind, Model, Network, Population, Port, Projection, Readout, Refractory, Reset
 
-__all__ = ["ALL", "FORMATS", "INPUTS", "VALUES", "Row", "clips", "network", "rows"]
+__all__ = ["ALL", "FORMATS", "INPUTS", "MODELS", "VALUES", "Row", "clips", "network", "rows"]
 
 VALUES = (Model.LI, Model.CUBALI)
-ALL = tuple((model, reset, rounding) for model in Model if model is not Model.INPUT
+# An activation has no reset, and neighbours of its own: test_hybrid.py.
+MODELS = tuple(model for model in Model if model not in (Model.INPUT, Model.RELU))
+ALL = tuple((model, reset, rounding) for model in MODELS
             for reset, rounding in product((Reset.NONE,) if model in VALUES else Reset, Rounding))
 
 SIZES, DELAYS = (1, 5, 33), (0, 1, 4)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from spikeloom.sim import golden
-from spikeloom.software.train.digits.config import load_digits_config
 from spikeloom.software.train.digits.data import load_digits, shifted
 from spikeloom.spec.archive import load_network
 from spikeloom.spec.network import Kind, Network
@@ -37,6 +36,12 @@ def test_the_card_quotes_every_score(network: Network, name: str) -> None:
     card = (ROOT / "models" / f"{name}.md").read_text(encoding="utf-8")
     assert quoted(card, network) and not quoted(card.replace(network.digest[:16], "0" * 16), network)
     assert network.metadata["training_data_licence"].startswith("CC BY 4.0") and f"python -m spikeloom.software.train {name}" in card
+
+
+def test_the_recipe_is_that_of_the_network(network: Network, name: str) -> None:
+    pytest.importorskip("torch", reason="needs the extra train: make venv-train")
+    from spikeloom.software.train.digits.config import load_digits_config
+
     assert load_digits_config(ROOT / "models" / f"{name}.toml").name == network.name
 
 

@@ -27,7 +27,8 @@ def test_build_hands_on_its_options_and_writes_the_folder(replace, tmp_path, cap
                                 "wrapper": "axi", "export": True, "counters": True, "link": 115200, "clock_hz": 12_000_000,
                                 "overlay": False, "capacity": {}, "also": []}
     assert json.loads(capsys.readouterr().out) == {"tiles": 2, "lanes": 16, "weight_bits_total": 4096, "luts": None, "ffs": None,
-                                                   "brams": None, "dsps": None, "fmax_mhz": None}
+                                                   "brams": None, "dsps": None, "fmax_mhz": None,
+                                                   "most_cycles": None, "real_time_margin": None}
     assert (out / "manifest.json").is_file()
 
 
