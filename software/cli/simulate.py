@@ -86,7 +86,7 @@ def _answers(network: Network, result: SimulationReport) -> list[tuple[int, str,
 
 
 def _counts_file(text: str) -> Path:
-    if not text.endswith(".npz"):  # 'build --counts' takes names of populations: whoever knows that one is told, and no file of such a name is written
+    if not text.endswith(".npz"):  # 'build --counts' takes names of populations: whoever means those gets no file of such a name
         raise argparse.ArgumentTypeError(f"is the file to write, NAME.npz, not {text!r}")
     return Path(text)
 
