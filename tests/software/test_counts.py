@@ -84,3 +84,8 @@ def test_info_and_report_say_what_shared_weights_save(tmp_path, capsys):
     tile = next(t for t in chip.tiles if len(t.groups) == 3)
     assert saved_bits(apart) == 0 and saved_bits(chip) == 2 * 36 * 4 * tile.weight_bits + 24 * sum(tile.pointer_bits)
     assert f"{saved_bits(chip)} bits of weights and pointers less" in (tmp_path / "chip" / "report.md").read_text()
+
+
+def test_names_of_populations_are_no_file_to_write(tmp_path, capsys) -> None:
+    assert main(["simulate", str(tmp_path / "n.npz"), "--input", str(tmp_path / "x.npy"), "--counts", "hidden"]) == 2
+    assert "--counts: is the file to write, NAME.npz, not 'hidden'" in capsys.readouterr().err

@@ -154,10 +154,12 @@ def test_a_microphone_is_heard_until_ctrl_c(monkeypatch: pytest.MonkeyPatch, tmp
     (["--wav", "a.wav", "--baud", "9600"], "--record and --baud are for a device"),
     (["--events", "a.wav"], "--events takes .npz and .npy"),
     (["--wav", "a.npy"], "--wav takes .wav"),
+    (["--events", "b.npy", "--step-ms", "0"], "A timestep of 0 ms is none of a stream"),
 ])
 def test_what_has_no_meaning_is_one_line_and_status_2(argv: list[str], text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     save_network(NET, tmp_path / "net.npz")
     write(tmp_path / "a.wav", 8000, sound(0.5))
+    np.save(tmp_path / "b.npy", np.zeros((1, 5, NET.inputs[0].size), np.int64))
     monkeypatch.chdir(tmp_path)
     assert main(["run", "net.npz", "--device", "golden", *argv]) == 2
     out, err = capsys.readouterr()
