@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import textwrap
-
 import numpy as np
 import pytest
 
@@ -20,6 +17,7 @@ from spikeloom.spec.convolution import Conv
 from spikeloom.spec.errors import NetworkError
 from spikeloom.spec.network import Kind, Model, Network, Population, Projection, Readout, Refractory, Reset
 
+from ..hdl.mutant import mutant
 from .chip_bench import prove
 from .test_random_networks import needs_icarus, prove_in_engine
 
@@ -181,15 +179,11 @@ def test_what_cannot_hold_changes_is_refused(build, text):
     (next_state, "_membrane", "Const(0, signed(1)) if profile.biases_current else", "Const(0, signed(1)) if profile.has_current else"),
     (update.NeuronUpdate, "elaborate", "f\"changed_lane_{lane}_{k}\" if p.changes else \"fired\"", "\"fired\"")])
 def test_changed_hardware_is_seen(owner, name, old, new, monkeypatch):
-    source = textwrap.dedent(inspect.getsource(getattr(owner, name)))
-    assert source.count(old) == 1, source
-    module = inspect.getmodule(owner)
-    space = {**vars(module)}
-    exec(source.replace(old, new), space)
-    monkeypatch.setattr(owner, name, space[name])
+    changed = mutant(owner, name, old, new)
+    monkeypatch.setattr(owner, name, changed)
     for user in (update, next_state) if owner in (firing, next_state) else ():
         if hasattr(user, name):
-            monkeypatch.setattr(user, name, space[name])
+            monkeypatch.setattr(user, name, changed)
     network = hybrid()
     with pytest.raises(AssertionError):
         prove(network, plan(network, lanes=4, tiles=1), image(network, 5))
