@@ -24,6 +24,8 @@ from ..spec.network import Network
 
 __all__ = ["OverlayPlan", "load_project", "plan_overlay", "read_overlay", "wishes"]
 
+_LEAST = {"shift": 0, "values": 0, "payload_min": -(1 << 8), "payload_max": -(1 << 8)}  # of a capacity; 1 of all others
+
 
 @dataclass(frozen=True, kw_only=True)
 class OverlayPlan:
@@ -37,15 +39,18 @@ class OverlayPlan:
 def wishes(texts: Sequence[str]) -> dict[str, list[int]]:
     """The capacity that ``--capacity`` asks for: ``name=number`` or, one per tile, ``name=number/number/...``, with commas between them.
 
-    Raises CapacityError for anything else, or a name that is given twice.
+    Raises CapacityError for anything else, a name that is given twice, or a number below what any network needs.
     """
     found: dict[str, list[int]] = {}
-    for wish in (part for text in texts for part in text.split(",") if part):
+    for wish in (part.strip() for text in texts for part in text.split(",")):
         name, _, values = wish.partition("=")
         try:
             numbers = [int(value) for value in values.split("/")]
         except ValueError:
             raise CapacityError(f"Capacity {wish!r} must be NAME=NUMBER, or NAME=NUMBER/NUMBER/... with one per tile") from None
+        least = _LEAST.get(name, 1)
+        if min(numbers) < least:
+            raise CapacityError(f"Capacity {wish!r}: {name} is {least} or more; a capacity widens what the networks need, and never narrows it")
         if name in found:
             raise CapacityError(f"Capacity {name!r} is given twice")
         found[name] = numbers

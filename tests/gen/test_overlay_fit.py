@@ -128,14 +128,16 @@ def test_a_hostile_capacity_is_an_error_of_its_own(path, value):
         Capacity.from_json(found)
 
 
-@pytest.mark.parametrize(("texts", "reason"), [(["axons"], "NAME=NUMBER"), (["axons=1/x"], "NAME=NUMBER"), (["axons=1", "axons=2"], "twice")])
+@pytest.mark.parametrize(("texts", "reason"), [(["axons"], "NAME=NUMBER"), (["axons=1/x"], "NAME=NUMBER"), (["axons=1", "axons=2"], "twice"),
+                                               ([""], "NAME=NUMBER"), (["axons=1,"], "NAME=NUMBER"), (["axons=4/0"], "axons is 1 or more"),
+                                               (["shift=-1"], "shift is 0 or more")])
 def test_wishes_that_cannot_be_read(texts, reason):
     with pytest.raises(CapacityError, match=reason):
         wishes(texts)
 
 
 def test_wishes_are_heeded_or_refused():
-    assert wishes(["axons=1/2,tiles=3", "neurons=4"]) == {"axons": [1, 2], "tiles": [3], "neurons": [4]}
+    assert wishes(["axons=1/2, tiles=3", "neurons=4"]) == {"axons": [1, 2], "tiles": [3], "neurons": [4]}
     with pytest.raises(CapacityError, match="'colour' is not known"):
         capacity_of(chain(6, 16, 8), widen={"colour": [1]})
     with pytest.raises(CapacityError, match="given for 3 tiles, and the overlay has 2"):
