@@ -41,6 +41,8 @@ class SpikingLayer(torch.nn.Module):
     alpha, beta : decays of current and membrane to start from, kept within 0..1 by :meth:`clip`.
     per_layer : one alpha, one beta and one trained threshold for the whole layer (DIET-SNN: Rathi and Roy 2021), else decays per neuron. The
         threshold divides what arrives, which is the same neuron as one with another threshold.
+    normalize : batch norm of what the inputs add up to (Ioffe and Szegedy 2015; over timesteps and clips, not of what comes back from the layer
+        itself, as in Ravanelli et al.'s light GRU, 2018). :meth:`to_float` folds it into weights and biases: hardware has none of it.
     max_spikes, reset, gain, rho, jump : see :func:`~.membranes.dynamics_of`.
 
     Raises NetworkError for a model that is none of these.
@@ -48,7 +50,7 @@ class SpikingLayer(torch.nn.Module):
 
     def __init__(self, inputs: int, size: int, model: Model, *, recurrent: bool = True, surrogate: Surrogate | None = None, max_spikes: int = 1,
                  reset: Reset | str = Reset.SUBTRACT, delays: Sequence[int] = (0,), alpha: float = 0.8, beta: float = 0.9, per_layer: bool = False,
-                 gain: Gain = Gain.COMPLEMENT, rho: float = 0.97, jump: float = 0.1) -> None:
+                 normalize: bool = False, gain: Gain = Gain.COMPLEMENT, rho: float = 0.97, jump: float = 0.1) -> None:
         super().__init__()
         if model not in (Model.LIF, Model.CUBALIF, Model.SPIKGRU, Model.ALIF):
             raise NetworkError(f"Layers of lif, cubalif, spikgru and alif can be trained, not {model.value}")
@@ -59,6 +61,8 @@ class SpikingLayer(torch.nn.Module):
         self.w = uniform(rows, inputs * len(self.delays))
         self.u = uniform(rows, size) if recurrent else None
         self.b = torch.nn.Parameter(torch.zeros(rows))
+        self.norm = torch.nn.BatchNorm1d(rows, affine=False) if normalize else None
+        self.spread = torch.nn.Parameter(torch.ones(rows)) if normalize else None
         self.constants = torch.nn.ParameterDict({
             name: torch.nn.Parameter(torch.full((1 if per_layer else size,), {"alpha": alpha, "beta": beta}[name])) for name in self.dynamics.names})
         self.threshold = torch.nn.Parameter(torch.ones(1)) if per_layer else None
@@ -68,7 +72,11 @@ class SpikingLayer(torch.nn.Module):
         share = self._share()
         if self.delays != (0,):
             x = torch.cat([torch.nn.functional.pad(x, (0, 0, 0, 0, delay, 0))[: len(x)] for delay in self.delays], dim=2)
-        drive = torch.nn.functional.linear(x, self.w * share, (self.b * share[:, 0]))
+        if self.norm is None:
+            drive = torch.nn.functional.linear(x, self.w * share, (self.b * share[:, 0]))
+        else:
+            sums = self.norm(torch.nn.functional.linear(x, self.w).flatten(0, 1)).unflatten(0, x.shape[:2])
+            drive = torch.addcmul(self.b * share[:, 0], sums, self.spread * share[:, 0])
         constants = [self.constants[name].expand(self.size) for name in self.dynamics.names]
         return run_loop(self.dynamics, drive, None if self.u is None else self.u * share, *constants)
 
@@ -78,6 +86,15 @@ class SpikingLayer(torch.nn.Module):
         if self.threshold is not None:
             share = torch.cat([share[: self.size] / self.threshold, share[self.size:]])
         return share
+
+    def _folded(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weights ``[rows, inputs]`` and biases ``[rows]`` of the inputs, in thresholds, with what the batch norm makes of them."""
+        share = self._share()
+        w, b = self.w.double(), self.b.double()
+        if self.norm is not None:
+            factor = self.spread * torch.rsqrt(self.norm.running_var.double() + self.norm.eps)
+            w, b = w * factor[:, None], b - self.norm.running_mean * factor
+        return w * share, b * share[:, 0]
 
     @torch.no_grad()
     def clip(self) -> None:
@@ -90,6 +107,8 @@ class SpikingLayer(torch.nn.Module):
     @torch.no_grad()
     def load(self, network: Network, p: Population, input_scale: float) -> None:
         """Weights, biases and decays of a population of integers, in thresholds; NetworkError where its model or its shape is another."""
+        if self.norm is not None:
+            raise NetworkError(f"Population {p.name!r}: integers have no batch norm to go on with; start this layer without normalize")
         if p.model is not self.model or p.size != self.size or self.per_layer:
             raise NetworkError(f"Population {p.name!r} is {p.size} {p.model.value}, this layer {self.size} {self.model.value}"
                                + (" with constants per layer" if self.per_layer else "") + ": start from a network of the same layers")
@@ -119,8 +138,8 @@ class SpikingLayer(torch.nn.Module):
     @torch.no_grad()
     def to_float(self, name: str, source: str, input_scale: float) -> tuple[FloatPopulation, list[FloatProjection]]:
         """The population and its projections; an input event of payload 1 counts ``input_scale``."""
-        share = self._share().double()
-        w, b = (self.w * share * input_scale).numpy(), (self.b * share[:, 0]).numpy()
+        w, b = (part.numpy() for part in self._folded())
+        w = w * input_scale
         fields: dict = {key: value.double().expand(self.size).numpy() for key, value in self.constants.items()}
         if self.per_layer:
             fields = {key: float(value[0]) for key, value in fields.items()}
@@ -129,7 +148,7 @@ class SpikingLayer(torch.nn.Module):
         fields |= self.dynamics.fields
         population = FloatPopulation(name=name, size=self.size, model=self.model, bias=b[: self.size], strict=False, **fields)
         matrices = [(source, part, delay) for part, delay in zip(np.split(w, len(self.delays), axis=1), self.delays, strict=True)]
-        matrices += ([] if self.u is None else [(name, (self.u * share).numpy(), 1)])
+        matrices += ([] if self.u is None else [(name, (self.u.double() * self._share()).numpy(), 1)])
         ports = (Port.CURRENT, Port.GATE)[: self.dynamics.n_ports]
         return population, [FloatProjection(source=origin, target=name, weights=m[k * self.size:(k + 1) * self.size], delay=delay, port=port)
                             for k, port in enumerate(ports) for origin, m, delay in matrices]

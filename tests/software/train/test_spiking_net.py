@@ -31,6 +31,30 @@ def test_the_exported_network_computes_the_same() -> None:
             np.testing.assert_allclose(result.readouts["words"] * unit, scores.detach().numpy(), atol=2e-4, err_msg=str((model, layer)))
 
 
+def test_a_batch_norm_is_folded_into_what_is_exported() -> None:
+    for model in MODELS:
+        for layer in ({}, {"per_layer": True}, {"input_delays": (0, 2)}):
+            net = small_net(model, Readout.MAX, normalize=True, **layer)
+            with torch.no_grad():
+                for k in net.layers:
+                    k.spread.uniform_(0.5, 1.5)
+                    k.b.uniform_(-0.2, 0.3)
+                for seed in range(40):  # its running means and variances
+                    net(torch.from_numpy(payloads(seed=seed)).float())
+            net.eval()
+            x = payloads(seed=3)
+            scores, spikes = net(torch.from_numpy(x).float())
+            result = run_float(net.to_float("small", (-31, 31), ()), x)
+            assert sum(float(s.detach().sum()) for s in spikes) > 0
+            np.testing.assert_allclose(result.readouts["words"], scores.detach().numpy(), atol=2e-4, err_msg=str((model, layer)))
+
+
+def test_a_batch_norm_does_not_start_from_integers() -> None:
+    _, network = quantized(small_net(Model.LIF))
+    with pytest.raises(NetworkError, match="without normalize"):
+        small_net(Model.LIF, normalize=True).load(network)
+
+
 def test_layers_start_from_integers() -> None:
     for model, layer in ((Model.LIF, {}), (Model.CUBALIF, {}), (Model.SPIKGRU, {}), (Model.SPIKGRU, {"input_delays": (0, 2)})):
         net = small_net(model, **layer)
