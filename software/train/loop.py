@@ -42,9 +42,9 @@ class Dynamics(ABC):
             raise NetworkError(f"Neurons can be trained with the reset by subtraction, or with none, not {reset.value}")
         self.surrogate, self.max_spikes, self.reset = surrogate, max_spikes, reset
 
-    def fire(self, v: torch.Tensor) -> torch.Tensor:
-        """Spikes of a timestep, whole thresholds within v, up to ``max_spikes``; they travel as one event of that payload."""
-        return torch.ge(v, 1.0).to(v.dtype) if self.max_spikes == 1 else v.floor().clamp_(0, self.max_spikes)
+    def fire(self, v: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+        """``out``, with the spikes of a timestep: whole thresholds within v, up to ``max_spikes``; they travel as one event of that payload."""
+        return torch.ge(v, 1.0, out=out) if self.max_spikes == 1 else torch.floor(v, out=out).clamp_(0, self.max_spikes)
 
     def reset_(self, v: torch.Tensor, s: torch.Tensor) -> torch.Tensor:
         """``v`` after what the spikes of the timestep before take off it, in place."""

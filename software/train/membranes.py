@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -23,6 +24,13 @@ class LIF(Dynamics):
 
     names = ("beta",)
 
+    def slopes(self, trace: Trace) -> Callable[[int], torch.Tensor]:
+        """ds/dv ``[B, H]`` by timestep: one at a time, which stays in the cache, where it needs no other."""
+        v, s = trace["v"], trace["s"]
+        if self.surrogate.kind == "exponential":
+            return self.surrogate.slope(v - 1.0, s, self.max_spikes).__getitem__
+        return lambda t: self.surrogate.slope(v[t] - 1.0, s[t], self.max_spikes)
+
     def run(self, drive: torch.Tensor, u: torch.Tensor | None, *constants: torch.Tensor) -> Trace:
         (beta,) = constants
         trace = _stores("vs", drive, len(beta))
@@ -30,19 +38,18 @@ class LIF(Dynamics):
         for t, total in enumerate(drive):
             if u is not None and t:
                 total = torch.addmm(total, s, u.T)
-            v = self.reset_(torch.addcmul(total, v, beta), s)
-            trace["v"][t] = v
-            s = trace["s"][t] = self.fire(v)
+            v = self.reset_(torch.addcmul(total, v, beta, out=trace["v"][t]), s)
+            s = self.fire(v, out=trace["s"][t])
         return trace
 
     def gradients(self, trace: Trace, out: torch.Tensor, u: torch.Tensor | None, *constants: torch.Tensor) -> tuple[torch.Tensor, list]:
         (beta,) = constants
         v = trace["v"]
-        slope = self.surrogate.slope(v - 1.0, trace["s"], self.max_spikes)
+        slopes = self.slopes(trace)
         g = torch.empty_like(v)
         for t in range(len(v) - 1, -1, -1):
             g_s = out[t] if u is None or t == len(v) - 1 else torch.addmm(out[t], g[t + 1], u)
-            torch.mul(g_s, slope[t], out=g[t])
+            torch.mul(g_s, slopes(t), out=g[t])
             if t < len(v) - 1:
                 g[t].addcmul_(g[t + 1], beta)
         return g, [(g[1:] * v[:-1]).sum(dim=(0, 1))]
@@ -116,7 +123,7 @@ class CubaLIF(Dynamics):
             i = torch.addcmul(total, i, alpha)
             v = self.reset_(torch.addcmul(i * k, v, beta), s)
             trace["i"][t], trace["v"][t] = i, v
-            s = trace["s"][t] = self.fire(v)
+            s = self.fire(v, out=trace["s"][t])
         return trace
 
     def gradients(self, trace: Trace, out: torch.Tensor, u: torch.Tensor | None, *constants: torch.Tensor) -> tuple[torch.Tensor, list]:
@@ -160,7 +167,7 @@ class SpikGRU(Dynamics):
             z = torch.sigmoid(total[:, size:])
             v = self.reset_(torch.lerp(i, v, z), s)
             trace["i"][t], trace["z"][t], trace["v"][t] = i, z, v
-            s = trace["s"][t] = self.fire(v)
+            s = self.fire(v, out=trace["s"][t])
         return trace
 
     def gradients(self, trace: Trace, out: torch.Tensor, u: torch.Tensor | None, *constants: torch.Tensor) -> tuple[torch.Tensor, list]:
