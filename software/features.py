@@ -13,6 +13,9 @@ mean of each band over the clip, which takes off what microphone and room add:
 
     mean = floor(sum of q over the frames / 50 + 1/2)      payload = clip(round_shift(q - mean, shift), -max, max)
 
+With ``"picture": T`` the clip is one picture, channel = frame * 40 + band, that is given in the first of T timesteps; the network's first population
+holds the current that it makes (docs/numerics.md, Activations).
+
 Ref: the features of the speech command files
 (../shared/data/README.md); mel scale of HTK, 2595 log10(1 + f / 700).
 """
@@ -33,8 +36,8 @@ from ..spec.clips import Clips
 from ..spec.errors import FileFormatError, NetworkError
 from .resampler import Resampler
 
-__all__ = ["apply_front_end", "centred_at", "check_format", "is_raw_log_mel", "log_mel", "log_mel_of_cuts", "mono", "read_wav", "read_wav_clips",
-           "resample", "to_samples"]
+__all__ = ["MAX_PICTURE", "apply_front_end", "centred_at", "check_format", "is_raw_log_mel", "log_mel", "log_mel_of_cuts", "mono", "read_wav",
+           "read_wav_clips", "resample", "to_samples"]
 
 SAMPLE_RATE = 8000  # Hz
 CLIP_SAMPLES = 8000  # one second
@@ -45,6 +48,7 @@ STEPS_PER_OCTAVE, FLOOR_OCTAVES = 8, 12  # of power
 MAX_FILE_BYTES = 16 << 20
 MAX_SECONDS = 10
 MIN_RATE, MAX_RATE = 4000, 192_000  # Hz
+MAX_PICTURE = 4096  # timesteps
 
 
 @lru_cache(maxsize=1)
@@ -114,6 +118,9 @@ def _parameters(front_end: Mapping) -> dict[str, int]:
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise NetworkError(f"The network's audio front end needs an integer {key!r} of {low} to {high}, not {value!r}.")
         values[key] = value
+    picture = front_end.get("picture", 1)
+    if not isinstance(picture, int) or isinstance(picture, bool) or not 1 <= picture <= MAX_PICTURE:
+        raise NetworkError(f"The network's audio front end shows its 'picture' for 1 to {MAX_PICTURE} timesteps, not {picture!r}.")
     return values
 
 
@@ -127,16 +134,22 @@ def is_raw_log_mel(x: np.ndarray, front_end: Mapping | None) -> bool:
 
 
 def apply_front_end(q: np.ndarray, front_end: Mapping) -> np.ndarray:
-    """Scale log-mel features ``[..., 50, 40], uint8`` to payloads of the same shape, int16, with a network's front end.
+    """Scale log-mel features ``[..., 50, 40], uint8`` to payloads of the same shape, int16, with a network's front end; where that shows them as a
+    picture, to ``[..., T, 2000]``.
 
     Raises NetworkError for a front end that is unknown or has a parameter missing or out of range.
     """
     p = _parameters(front_end)
     q = np.asarray(q, dtype=np.int16)
     if "offset" in p:
-        return np.minimum(np.maximum(q - p["offset"], 0) >> p["shift"], p["max"]).astype(np.int16)
-    frames = q.shape[-2]
-    return _around(q, q.sum(axis=-2, keepdims=True, dtype=np.int32), frames, p)
+        payloads = np.minimum(np.maximum(q - p["offset"], 0) >> p["shift"], p["max"]).astype(np.int16)
+    else:
+        payloads = _around(q, q.sum(axis=-2, keepdims=True, dtype=np.int32), q.shape[-2], p)
+    if "picture" not in front_end:
+        return payloads
+    shown = np.zeros((*q.shape[:-2], front_end["picture"], q.shape[-2] * q.shape[-1]), np.int16)
+    shown[..., 0, :] = payloads.reshape(*q.shape[:-2], -1)
+    return shown
 
 
 def centred_at(q: np.ndarray, total: np.ndarray, frames: int, front_end: Mapping) -> np.ndarray:

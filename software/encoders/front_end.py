@@ -93,10 +93,11 @@ def parts_of(config: Mapping) -> tuple[Any, Normalise, MelSpectrum | None]:
 class _KeywordLogMel:
     """Kind ``log_mel``: 8 bit features and their integer scaling, as kws-small was trained on."""
 
-    sample_rate_hz, samples, shape, takes_log_mel = SAMPLE_RATE, CLIP_SAMPLES, (FRAMES, BANDS), True
+    sample_rate_hz, samples, takes_log_mel = SAMPLE_RATE, CLIP_SAMPLES, True
 
     def __init__(self, config: Mapping) -> None:
-        apply_front_end(np.zeros((FRAMES, BANDS), np.uint8), config)  # refuses wrong parameters now, not at the first clip
+        # Refuses wrong parameters now, not at the first clip.
+        self.shape: tuple[int, int] = apply_front_end(np.zeros((FRAMES, BANDS), np.uint8), config).shape
         self._config = config
 
     @property

@@ -45,6 +45,8 @@ class StreamFrontEnd:
         self.sample_rate_hz, self.channels = clip.sample_rate_hz, clip.shape[1]
         self._config: Mapping = config
         self._repeat, mel = 1, None
+        if config["kind"] == "log_mel" and "picture" in config:
+            raise NetworkError(f"A front end of kind log_mel with a picture shows the whole clip at once, which a stream does not know; {_SLIDE}.")
         centred = config["kind"] == "log_mel" and config.get("centred", False)
         if centred and not running_mean:
             raise NetworkError("The network's audio front end is 'centred': it takes off the mean of each band over the whole clip, which a "

@@ -72,6 +72,14 @@ def test_payloads_are_offset_shifted_and_clipped() -> None:
     assert features.apply_front_end(q, FRONT_END).tolist() == [0, 0, 0, 0, 1, 1, 14, 15, 15]
 
 
+def test_a_picture_is_given_once() -> None:
+    q = np.random.default_rng(0).integers(0, 256, (2, 3, 50, 40)).astype(np.uint8)
+    for front_end in (FRONT_END, {"kind": "log_mel", "centred": True, "shift": 2, "max": 31}):
+        plain, shown = features.apply_front_end(q, front_end), features.apply_front_end(q, front_end | {"picture": 7})
+        assert shown.shape == (2, 3, 7, 2000) and shown.dtype == plain.dtype and not shown[..., 1:, :].any()
+        assert np.array_equal(shown[:, :, 0].reshape(plain.shape), plain) and plain.any()
+
+
 def test_only_unscaled_features_are_taken_as_such() -> None:
     assert features.is_raw_log_mel(np.zeros((2, 50, 40), np.uint8), FRONT_END)
     assert not features.is_raw_log_mel(np.zeros((2, 50, 40), np.int16), FRONT_END)
@@ -81,7 +89,7 @@ def test_only_unscaled_features_are_taken_as_such() -> None:
 
 @pytest.mark.parametrize(("change", "text"), [
     ({"kind": "mfcc"}, "'mfcc'"), ({"sample_rate_hz": 16000}, "16000"), ({"offset": 300}, "'offset'"), ({"shift": True}, "'shift'"),
-    ({"max": None}, "'max'")], ids=str)
+    ({"max": None}, "'max'"), ({"picture": 0}, "'picture'"), ({"picture": True}, "'picture'")], ids=str)
 def test_a_front_end_that_is_not_ours_is_refused(change: dict, text: str) -> None:
     with pytest.raises(NetworkError, match=text):
         features.apply_front_end(np.zeros((50, 40), np.uint8), FRONT_END | change)
@@ -97,9 +105,10 @@ def test_a_wav_file_at_8_khz_is_read_sample_for_sample(tmp_path: Path) -> None:
 
 
 def test_a_wav_file_becomes_one_clip_of_graded_events(tmp_path: Path) -> None:
-    clips = features.read_wav_clips(write_wav(tmp_path / "a.wav", synthetic_signal()), FRONT_END)
-    assert (clips.n_clips, clips.n_steps, clips.n_channels) == (1, 50, 40)
-    assert np.array_equal(clips.dense()[0], features.apply_front_end(features.log_mel(synthetic_signal()), FRONT_END))
+    for front_end, steps, channels in ((FRONT_END, 50, 40), (FRONT_END | {"picture": 7}, 7, 2000)):
+        clips = features.read_wav_clips(write_wav(tmp_path / "a.wav", synthetic_signal()), front_end)
+        assert (clips.n_clips, clips.n_steps, clips.n_channels) == (1, steps, channels)
+        assert np.array_equal(clips.dense()[0], features.apply_front_end(features.log_mel(synthetic_signal()), front_end))
 
 
 @pytest.mark.parametrize("rate", [4000, 11025, 16000, 22050, 44100, 48000, 12_001])

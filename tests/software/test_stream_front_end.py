@@ -108,6 +108,7 @@ def test_the_running_mean_is_the_mean_of_the_last_second() -> None:
     ({**GRADED, "normalise": {"per": "clip"}}, "normalises per clip"),
     ({"kind": "poisson", "rate": 0.5, "features": MEL}, "seeds that are made of all values of a clip"),
     ({"kind": "direct", "bits": 4, "steps": 1, "features": MEL}, "shows the whole clip at once"),
+    (CENTRED | {"picture": 10}, "shows the whole clip at once"),
     ({"kind": "bins"}, "SpikeLoom knows log_mel, graded"),
 ])
 def test_what_needs_the_whole_clip_is_refused_with_what_to_do(config: dict, text: str) -> None:
