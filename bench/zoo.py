@@ -1,9 +1,10 @@
 """Every bundled network: the golden model against its Verilog on the compiled engine, on clips of its test split; prints a Markdown table.
 
-    python bench/zoo.py [--data DIR] [--limit N] [--only NAME]
+    python bench/zoo.py [--data DIR] [--limit N] [--only NAME] [--place BOARD]
 
 Builds each network for the generic board, runs N test clips (spread evenly over the split, so that all speakers are heard) through the Verilog,
-and compares every readout and cycle. Exits with 1 if anything differs, or if the accuracies are not the same.
+and compares every readout and cycle. Exits with 1 if anything differs, or if the accuracies are not the same. With ``--place`` it builds them for a
+board instead, to the bitstream, and prints what they take of it (minutes for each).
 """
 
 from __future__ import annotations
@@ -11,19 +12,24 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
 from spikeloom import cosim, load, simulate
+from spikeloom.sim.cycles import cycles_of
 from spikeloom.software.api import compile as build
 from spikeloom.software.features import apply_front_end
+from spikeloom.software.flow import read_project
 from spikeloom.software.train.digits.data import Digits, load_digits
 from spikeloom.spec.clips import Clips
+from spikeloom.spec.errors import CapacityError
 from spikeloom.spec.network import Network
 
 ROOT = Path(__file__).resolve().parents[1]
-SETS = {"kws-small": "gsc", "kws-spikgru": "asc", "kws-spikgru-graded": "asc", "kws-lif": "asc", "kws-lif-4bit": "gsc", "kws-spikgru-12": "gsc"}
+SETS = {"kws-small": "gsc", "kws-spikgru": "asc", "kws-spikgru-graded": "asc", "kws-lif": "asc", "kws-lif-4bit": "gsc", "kws-spikgru-12": "gsc",
+        "kws-scnn": "asc"}
 STEPS = {"digits-vgg": 5, "digits-backres": 16}  # timesteps that a picture is shown
 
 
@@ -39,17 +45,41 @@ def some_clips(name: str, network: Network, data: Path, limit: int) -> Clips:
         return Clips.from_dense(x, held["y"][rows].astype(np.int64), tuple(str(w) for w in held["labels"]))
 
 
+def placed(name: str, board: str, clips: Clips) -> str:
+    """A row of the table of ``--place``: what a network takes of a board after place and route, or why it does not fit; cycles of these clips."""
+    network = load(ROOT / "models" / f"{name}.npz")
+    weights = sum({q.matrix or k: q.weights.size for k, q in enumerate(network.projections)}.values())
+    bits = sum({q.matrix or k: q.weights.size * q.weight_bits for k, q in enumerate(network.projections)}.values())
+    with tempfile.TemporaryDirectory(prefix="spikeloom-zoo-") as folder:
+        try:
+            result = build(network, folder, board=board, bitstream=True)
+        except CapacityError as error:
+            return f"| {name} | {weights:,} | {bits:,} | {error} |"
+        chip, stored, _ = read_project(Path(folder))
+    cycles = round(cycles_of(chip, stored, clips.dense()).total.sum() / clips.n_clips)
+    lanes = " + ".join(f"{len(list(same))} x {wide}" for wide, same in groupby(f"{t.lanes}/{t.update_lanes}" for t in chip.tiles))
+    return (f"| {name} | {weights:,} | {bits:,} | {lanes} | {result.luts:,} | {result.ffs:,} | {result.brams} | {result.dsps} | {result.fmax_mhz:g} "
+            f"| {cycles:,} |")
+
+
 def main() -> int:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--limit", type=int, default=100, help="clips of each network (default: 100)")
+    parser.add_argument("--place", metavar="BOARD", help="what they take of this board, after place and route")
     parser.add_argument("--only", choices=(*SETS, *STEPS), action="append", help="may be given more than once")
     args = parser.parse_args()
     names = args.only or (*SETS, *STEPS)
     if not args.data.is_dir() and any(name in SETS for name in names):
         print(f"needs the recordings in {args.data}, which is not there", file=sys.stderr)
         return 2
+    if args.place:
+        print("| network | weights | weight bits | lanes/update lanes | LUT | flip-flops | block RAMs | multipliers | MHz | cycles per clip |")
+        print("|---|---|---|---|---|---|---|---|---|---|")
+        for name in names:
+            print(placed(name, args.place, some_clips(name, load(ROOT / "models" / f"{name}.npz"), args.data, args.limit)), flush=True)
+        return 0
     print("| network | clips | accuracy, golden model | accuracy, Verilog | states compared | wrong | cycles predicted | measured |")
     print("|---|---|---|---|---|---|---|---|")
     equal = True

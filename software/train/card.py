@@ -26,8 +26,8 @@ def write_scores(maker: Maker, made: Made, progress: Callable[[str], None]) -> N
             if len(speakers) < 10:
                 spread = "; ".join(f"{s} {v:.1%}" for s, v in speakers.items())
             progress(f"{split}: {name} {accuracy[f'{split}_{name}']:.2%} of {len(words.y)} clips; speakers: {spread}")
-    report, frames = made.reports["test"], maker.train.x.shape[1]
-    activity = {f"{name}_events_per_step": round(events / frames, 2) for name, events in report.spikes_per_population.items()}
+    report = made.reports["test"]
+    activity = {f"{name}_events_per_step": round(events / maker.steps, 2) for name, events in report.spikes_per_population.items()}
     activity["sops_per_second"] = round(report.sops / report.clips)
     progress(f"test: events per timestep {activity}, saturations {report.saturations}")
     return replace(made.network, metadata={**made.network.metadata, "accuracy": accuracy, "activity": activity})

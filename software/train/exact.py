@@ -17,13 +17,15 @@ from .loop import Dynamics, Trace
 from .membranes import dynamics_of
 from .surrogate import Surrogate
 
-__all__ = ["ExactDynamics", "entry_of", "exact_leak"]
+__all__ = ["ExactDynamics", "entry_of", "exact_hold", "exact_leak"]
 
 
 class ExactDynamics(Dynamics):
     """A spiking population in integers.
 
     ``drive`` holds integers (float64): (A << G) + b, then Az + gate_bias; ``u`` the recurrent weights in the same units. There are no constants.
+
+    Of a population that holds its current ``drive`` is what :func:`exact_hold` makes of A << G, with the bias.
 
     Raises NetworkError for what has no gradient here: another reset than by subtraction or none, refractory timesteps, inhibition, a lower clip, an
     initial potential.
@@ -33,11 +35,9 @@ class ExactDynamics(Dynamics):
         super().__init__(surrogate, population.max_spikes, Reset.SUBTRACT if population.reset is Reset.SUBTRACT else Reset.NONE)
         p = self.population = population
         plain = p.reset in (Reset.SUBTRACT, Reset.NONE) and not (p.refractory or p.inhibition) and p.v_floor is None and not p.v_init.any()
-        plain = plain and not p.held
         if not plain or p.refractory_mode is not Refractory.FIRE:
             raise NetworkError(f"Population {p.name!r}: quantization-aware training knows the reset by subtraction or none, no "
-                               "refractory timesteps, inhibition, lower clip, initial potential or held current; train it in floating "
-                               "point, and quantize it")
+                               "refractory timesteps, inhibition, lower clip or initial potential; train it in floating point, and quantize it")
         self.n_ports = 2 if p.has_gate else 1
         self.theta = torch.from_numpy(p.theta.astype("int64"))
         self._alpha, self._beta = _factor(p, "alpha"), _factor(p, "beta")
@@ -56,7 +56,8 @@ class ExactDynamics(Dynamics):
     def run(self, drive: torch.Tensor, u: torch.Tensor | None, *constants: torch.Tensor) -> Trace:
         """The states of every timestep, in thresholds; ``potentials`` then holds v in integers, ``[T, B, H], int64``."""
         p, size = self.population, self.population.size
-        states = "iz" if p.has_gate else "i" if p.has_current else "a" if p.adapts else ""
+        own_current = p.has_current and not p.held
+        states = "iz" if p.has_gate else "i" if own_current else "a" if p.adapts else ""
         trace = {name: torch.empty(*drive.shape[:2], size) for name in states + "vs"}
         self.potentials = torch.empty(*drive.shape[:2], size, dtype=torch.int64)
         n_clips = drive.shape[1]
@@ -68,7 +69,7 @@ class ExactDynamics(Dynamics):
             if feedback is not None and t:
                 total = total + (n.to(feedback.dtype) @ feedback).long()
             current = total[:, :size]
-            if p.has_current:
+            if own_current:
                 i = _saturate(p.current_decay.apply(i, p.rounding, self._alpha) + current, p.i_bits)
                 current = i if p.gain is Gain.UNIT else p.decay.complement(i, p.rounding, self._beta)
                 trace["i"][t] = i / theta
@@ -97,6 +98,15 @@ class ExactDynamics(Dynamics):
         scaled = None if u is None else (u.float() * unit[:, None])
         g, _ = self._float.gradients(trace, out, scaled, *self._constants)
         return g * unit, []
+
+
+def exact_hold(p: Population, sums: torch.Tensor) -> torch.Tensor:
+    """The held current ``[T, B, H], float64``: what arrived so far, A << G of each timestep ``[T, B, H]``, saturated at every write-back."""
+    i, out = torch.zeros_like(sums[0]), []
+    for total in sums:
+        i = _saturate(i + total, p.i_bits)
+        out.append(i)
+    return torch.stack(out)
 
 
 def exact_leak(p: Population, drive: torch.Tensor) -> torch.Tensor:

@@ -14,7 +14,7 @@ from ...spec.network import Network
 from ...spec.neuron import Model, Port, Readout
 from ...spec.population import Population
 from ...spec.projection import Projection
-from .exact import ExactDynamics, exact_leak
+from .exact import ExactDynamics, exact_hold, exact_leak
 from .layers import rate_scores, read
 from .loop import run_loop
 from .map_net import applied, per_channel
@@ -87,7 +87,7 @@ class IntegerNet(torch.nn.Module):
 
     def _bias(self, p: Population, gate: bool) -> torch.Tensor:
         biases, port, guard = (self.gate_biases, Port.GATE, 0) if gate else (self.biases, Port.CURRENT, p.guard_bits)
-        limit = float((1 << 30) if gate else (1 << ((p.i_bits if p.has_current else p.v_bits) - 1)) - 1)
+        limit = float((1 << 30) if gate else (1 << ((p.i_bits if p.has_current and not p.held else p.v_bits) - 1)) - 1)
         unit = self._units[p.name][port][:, 0] if port in self._units[p.name] else torch.ones(p.size)
         bias = biases[p.name].double()
         return _Round.apply(bias.repeat_interleave(p.size // len(bias)) / unit.double() * 2.0**guard, -limit, limit)
@@ -133,8 +133,8 @@ class IntegerNet(torch.nn.Module):
         drives, own = [], []
         for port in (Port.CURRENT, Port.GATE)[: 2 if p.has_gate else 1]:
             guard = p.guard_bits if port is Port.CURRENT else 0
-            drive = self._bias(p, port is Port.GATE).expand(shape[1], shape[0], -1)
-            feedback = None
+            bias = self._bias(p, port is Port.GATE).expand(shape[1], shape[0], -1)
+            drive, feedback = bias * 0 if p.held else bias, None
             for k, q in enumerate(self.network.projections):
                 if q.target != p.name or q.port is not port:
                     continue
@@ -148,7 +148,7 @@ class IntegerNet(torch.nn.Module):
                 # A convolution takes float64, for which no library has a fast algorithm that rounds (Winograd).
                 exact = torch.float32 if q.conv is None and q.weights.shape[1] * 2.0**15 < 2.0**24 else torch.float64
                 drive = drive + applied(q, weights[k].to(exact), x.to(exact)).double() * scale
-            drives.append(drive)
+            drives.append(exact_hold(p, drive) + bias if p.held else drive)
             own.append(feedback)
         if all(f is None for f in own):
             return torch.cat(drives, dim=2), None
@@ -182,6 +182,9 @@ def _forward_order(network: Network) -> list[str]:
         p = network.population(name)
         late = [q.source for q in network.incoming(name) if q.source != name and q.source not in done]
         own = [q for q in network.incoming(name) if q.source == name]
+        if p.held and own:
+            raise NetworkError(f"Population {name!r} holds its current, its own spikes' as well: quantization-aware training knows held currents of "
+                               "other populations' events alone")
         if late or any(q.delay != 1 for q in own) or len(own) > (2 if p.has_gate else 1):
             raise NetworkError(f"Population {name!r}: quantization-aware training knows layers that drive later ones, and themselves with a delay "
                                f"of 1; it has events from {', '.join(late) or 'itself with another delay'}")

@@ -11,15 +11,17 @@ import numpy as np
 import torch
 
 from ...gen.float_network import FloatNetwork
+from ...gen.held import hold_current
 from ...gen.quantize import quantize
 from ...sim.faults import Fault
 from ...sim.golden import SimulationReport, simulate
 from ...spec.clips import Clips
 from ...spec.network import Network
 from .ann import GatedNet
+from .conv_net import ConvNet
 from .fit import Batch, device_of, fit
 from .integer_net import IntegerNet
-from .recipe import Recipe
+from .recipe import PictureConfig, Recipe
 from .spiking_net import SpikingNet
 from .variations import Variations
 from .words import Words, load_words
@@ -34,7 +36,7 @@ class Made:
     """What a recipe gave: the networks (integer, float, each ANN) and the golden model's reports of val and test."""
 
     network: Network
-    floats: SpikingNet
+    floats: SpikingNet | ConvNet
     anns: list[GatedNet]
     reports: dict[str, SimulationReport]
 
@@ -61,6 +63,9 @@ class Maker:
         folder = data / recipe.data.set if (data / recipe.data.set).is_dir() else data
         self.words: dict[str, Words] = {split: load_words(folder, split) for split in ("train", "val", "test")}
         self.train = self.words["train"]
+        picture = recipe.network.picture
+        self.front_end = recipe.front_end if picture is None else {**recipe.front_end, "picture": picture.steps}
+        self.steps = self.train.x.shape[1] if picture is None else picture.steps
         self._variations: Variations | None = None
         self._payloads = {split: words.payloads(recipe.front_end) for split, words in self.words.items()}
 
@@ -74,7 +79,7 @@ class Maker:
 
     def clips(self, split: str) -> Clips:
         """A split as the integer network gets it."""
-        return clips_of(self.words[split], self.recipe.front_end)
+        return clips_of(self.words[split], self.front_end)
 
     def anns(self) -> list[GatedNet]:
         """The teachers."""
@@ -95,10 +100,12 @@ class Maker:
             nets.append(net)
         return nets
 
-    def floats(self, anns: list[GatedNet]) -> SpikingNet:
+    def floats(self, anns: list[GatedNet]) -> SpikingNet | ConvNet:
         """The network in floating point."""
         r = self.recipe
         torch.manual_seed(r.seed)
+        if r.network.picture is not None:
+            return self._maps(anns, r.network.picture)
         net = SpikingNet(self.train.x.shape[2], r.network.sizes, len(self.train.labels), r.network.model, readout=r.network.readout,
                          input_scale=r.network.input_scale, dropout=r.network.dropout, surrogate=r.network.surrogate, layer=r.network.layer,
                          input_delays=r.network.input_delays)
@@ -110,21 +117,40 @@ class Maker:
             progress=self.progress, validate=lambda: self.validate(net), checkpoint=self._path("float"))
         return net
 
-    def float_network(self, net: SpikingNet) -> FloatNetwork:
+    def _maps(self, anns: list[GatedNet], picture: PictureConfig) -> ConvNet:
+        """The network in floating point of clips that are pictures: first its rates, then its spikes."""
+        r, shape = self.recipe, self.train.x.shape[1:]
+        net = ConvNet((1, *shape), r.network.sizes, len(self.train.labels), kernel=picture.kernel, stride=picture.stride, padding=picture.padding,
+                      steps=picture.steps, readout=r.network.readout, input_scale=r.network.input_scale, dropout=r.network.dropout,
+                      surrogate=r.network.surrogate, **r.network.layer).to(self.device)
+        for spiking, what, training in ((False, "rates", picture.rates), (True, "float", r.training)):
+            net.spiking = spiking
+            self.progress(f"maps of {', '.join(map(str, r.network.sizes))} channels in floating point, "
+                          f"{'spikes' if spiking else 'rates'}, {len(self.train.y)} clips")
+            fit(net, partial(self.batches, size=training.batch, anns=anns), len(self.train.y) // training.batch, training, seed=r.seed,
+                progress=self.progress, validate=partial(self.validate, net), checkpoint=self._path(what))
+        return net
+
+    def float_network(self, net: SpikingNet | ConvNet) -> FloatNetwork:
         """The trained network as the quantizer takes it."""
         r = self.recipe
         net.cpu()  # integers are trained there
         largest = r.front_end["max"]
-        return net.to_float(r.name, (-largest if r.front_end.get("centred") else 0, largest), self.train.labels,
-                            {"front_end": r.front_end, "step_ms": 20, "training_data": r.data.description, "training_data_licence": r.data.licence})
+        step = {} if r.network.picture else {"step_ms": 20}
+        return net.to_float(r.name, (-largest if r.front_end.get("centred") else 0, largest), self.train.labels, {
+            "front_end": self.front_end, **step, "training_data": r.data.description, "training_data_licence": r.data.licence})
 
-    def fine_tuned(self, net: SpikingNet, anns: list[GatedNet]) -> Network:
+    def fine_tuned(self, net: SpikingNet | ConvNet, anns: list[GatedNet]) -> Network:
         """The integer network: quantized, then trained on with its own integers as the forward pass."""
         r = self.recipe
         floats = self.float_network(net)
         some = np.random.default_rng(r.seed).permutation(len(self.train.y))[: r.quantize.clips]
-        calibration = Clips.from_dense(self._payloads["train"][np.sort(some)])
-        network = quantize(floats, weight_bits=r.quantize.weight_bits, clips=calibration, **r.quantize.options).network
+        seen = self._payloads["train"][np.sort(some)]
+        if r.network.picture:  # in every timestep, for the quantizer: it knows no current that is held
+            seen = np.repeat(seen.reshape(len(seen), 1, -1), self.steps, axis=1)
+        network = quantize(floats, weight_bits=r.quantize.weight_bits, clips=Clips.from_dense(seen), **r.quantize.options).network
+        if r.network.picture:
+            network = hold_current(network, network.populations[1].name)
         self.progress(f"quantized to {r.quantize.weight_bits} bits: val {simulate(network, self.clips('val'), threads=1).accuracy:.2%}")
         if not r.fine_tuning.epochs:
             return network
@@ -133,10 +159,12 @@ class Maker:
         draws = np.random.default_rng(r.seed + 2)
 
         def forward(x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+            if r.network.picture:
+                x = torch.nn.functional.pad(x.reshape(len(x), 1, -1), (0, 0, 0, self.steps - 1))  # given at t = 0
             return exact(x, None if fault is None else exact.faulty_weights(fault, draws))
 
         fit(exact, lambda rng: self.batches(rng, r.fine_tuning.batch, anns), len(self.train.y) // r.fine_tuning.batch, r.fine_tuning,
-            seed=r.seed + 1, progress=self.progress, validate=lambda: self.validate(exact), every=1, checkpoint=self._path("integer"),
+            seed=r.seed + 1, progress=self.progress, validate=lambda: self.validate(exact, self.front_end), every=1, checkpoint=self._path("integer"),
             forward=forward)
         return exact.to_network()
 
@@ -158,9 +186,10 @@ class Maker:
             self._variations = Variations(self.train, r.augment, r.front_end, r.variations, partial(_taught, anns), r.seed + 3, self.progress)
         return self._variations
 
-    def validate(self, net: torch.nn.Module) -> str:
-        """Words about the accuracy on the validation split."""
-        return f"val {(answers_of(net, self._payloads['val']) == self.words['val'].y).mean():.2%}"
+    def validate(self, net: torch.nn.Module, front_end: dict | None = None) -> str:
+        """Words about the accuracy on the validation split, of payloads as the recipe's front end, or the one given, makes them."""
+        payloads = self._payloads["val"] if front_end is None else self.words["val"].payloads(front_end)
+        return f"val {(answers_of(net, payloads) == self.words['val'].y).mean():.2%}"
 
     def _path(self, step: str) -> Path | None:
         return None if self.work is None else self.work / f"{step}.pt"

@@ -11,11 +11,12 @@ from typing import Any
 
 from ...spec.errors import FileFormatError, NetworkError
 from ...spec.neuron import Model, Readout
+from ..features import MAX_PICTURE
 from .fit import FitConfig
 from .surrogate import Surrogate
 from .words import Augment
 
-__all__ = ["AnnConfig", "DataConfig", "NetConfig", "QuantizeConfig", "Recipe", "load_recipe", "read_table", "section"]
+__all__ = ["AnnConfig", "DataConfig", "NetConfig", "PictureConfig", "QuantizeConfig", "Recipe", "load_recipe", "read_table", "section"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +29,27 @@ class DataConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PictureConfig:
+    """A clip as one picture: arguments of :class:`~.conv_net.ConvNet`, and the training of its rates, from which its spikes start."""
+
+    steps: int
+    kernel: list[int]
+    stride: list[int]
+    padding: list[int]
+    rates: FitConfig
+
+    def __post_init__(self) -> None:
+        for name, least in (("kernel", 1), ("stride", 1), ("padding", 0)):
+            pair = getattr(self, name)
+            if not isinstance(pair, list) or len(pair) != 2 or not all(type(n) is int and n >= least for n in pair):
+                raise NetworkError(f"{name} is two whole numbers of {least} or more, [height, width], not {pair!r}")
+        if type(self.steps) is not int or not 1 <= self.steps <= MAX_PICTURE:
+            raise NetworkError(f"steps are 1 to {MAX_PICTURE}, not {self.steps!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class NetConfig:
-    """Shape of a spiking network; arguments of :class:`~.spiking_net.SpikingNet`."""
+    """Shape of a spiking network; arguments of :class:`~.spiking_net.SpikingNet`, or with a ``picture`` of :class:`~.conv_net.ConvNet`."""
 
     model: Model
     sizes: list[int]
@@ -39,6 +59,11 @@ class NetConfig:
     surrogate: Surrogate
     layer: dict = field(default_factory=dict)
     input_delays: list[int] = field(default_factory=lambda: [0])
+    picture: PictureConfig | None = None
+
+    def __post_init__(self) -> None:
+        if self.picture is not None and (self.model is not Model.LIF or self.input_delays != [0]):
+            raise NetworkError("a network of maps ([network.picture]) has the model lif, and no input_delays")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,9 +113,14 @@ class Recipe:
     errors: str = ""
     variations: int = 0
 
+    def __post_init__(self) -> None:
+        if self.network.picture is not None and self.start:
+            raise NetworkError("a network of maps ([network.picture]) starts from no other network; leave start out")
+
 
 _SECTIONS: dict[str, Any] = {"data": DataConfig, "network": NetConfig, "training": FitConfig, "teachers": AnnConfig, "augment": Augment,
-                             "quantize": QuantizeConfig, "fine_tuning": FitConfig, "surrogate": Surrogate}
+                             "quantize": QuantizeConfig, "fine_tuning": FitConfig, "surrogate": Surrogate,
+                             "picture": PictureConfig, "rates": FitConfig}
 
 
 def section(kind: Any, table: Mapping, where: str, sections: Mapping[str, Any] = MappingProxyType(_SECTIONS)) -> Any:

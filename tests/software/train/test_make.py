@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from spikeloom.software.train.recipe import load_recipe  # isort: skip
 from spikeloom.software.train.words import Augment, load_words  # isort: skip
 
 NOTHING = Augment(shift=0, stretch=0, warp=0, gain=0, tilt=0, noise=0, masks=0, mask_bands=0, mask_frames=0)
-RECIPES = ("kws-spikgru", "kws-spikgru-graded", "kws-lif", "kws-lif-4bit", "kws-spikgru-12")
+RECIPES = ("kws-spikgru", "kws-spikgru-graded", "kws-lif", "kws-lif-4bit", "kws-spikgru-12", "kws-scnn")
 
 
 def record(folder: Path, seed: int = 0) -> None:
@@ -75,6 +76,50 @@ def test_a_training_from_end_to_end(models: Path, tmp_path: Path, capsys: pytest
     assert (models / "kws-spikgru.npz").read_bytes() == before
     assert command.main(["second", *arguments[1:], "-o", str(tmp_path / "second.npz")]) == 0
     assert load_network(tmp_path / "second.npz").digest != network.digest
+
+
+def small_maps(root: Path, folder: Path) -> Path:
+    """The bundled kws-scnn, made small, in ``folder``."""
+    text = (root / "models" / "kws-scnn.toml").read_text()
+    text = re.sub(r"(?<=epochs = )(?!0)\d+", "4", text)
+    for old, new in (("sizes = [16, 32, 64]", "sizes = [4, 4]"), ("steps = 10", "steps = 4"), ("batch = 50", "batch = 12"),
+                     ("clips = 300", "clips = 20")):
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "kws-scnn.toml").write_text(text)
+    return folder / "kws-scnn.toml"
+
+
+def test_a_training_of_pictures(models: Path, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small_maps(root, models)
+    record(tmp_path / "data" / "asc")
+    arguments = ["kws-scnn", "--data", str(tmp_path / "data"), "--work", str(tmp_path / "work")]
+    assert command.main(arguments) == 0
+    text = capsys.readouterr().out
+    assert "in floating point, rates, 60 clips" in text and "in floating point, spikes, 60 clips" in text and "test: integer" in text
+    network = load_network(models / "kws-scnn.npz")
+    assert network.population("map0").held and network.inputs[0].size == 2000 and network.metadata["front_end"]["picture"] == 4
+    clips = clips_of(load_words(tmp_path / "data" / "asc", "test"), network.metadata["front_end"])
+    assert clips.n_steps == 4 and set(clips.step.tolist()) == {0}
+    accuracy = network.metadata["accuracy"]
+    assert simulate(network, clips).accuracy == pytest.approx(accuracy["test_integer"], abs=1e-4)
+    assert accuracy["test_float"] > 0.8 and accuracy["test_integer"] > 0.8  # three words that nobody could confuse
+    before = (models / "kws-scnn.npz").read_bytes()
+    assert command.main(arguments) == 0 and (models / "kws-scnn.npz").read_bytes() == before  # from the checkpoints
+
+
+def test_a_recipe_of_pictures_says_what_it_cannot_have(models: Path, root: Path) -> None:
+    path = small_maps(root, models)
+    text = path.read_text()
+    for old, new, said in (('model = "lif"', 'model = "spikgru"', "has the model lif"),
+                           ("[network.picture]", "input_delays = [0, 1]\n\n[network.picture]", "no input_delays"),
+                           ("seed = 1", 'seed = 1\nstart = "kws-lif"', "starts from no other"),
+                           ("kernel = [6, 4]", "kernels = [6, 4]", "kernel, kernels missing"),
+                           ("stride = [2, 2]", "stride = [2]", "stride is two whole numbers"), ("steps = 4", "steps = 0", "steps are 1 to")):
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+        with pytest.raises(FileFormatError, match=said):
+            load_recipe(path)
 
 
 def test_training_with_errors_of_the_weights(models: Path, tmp_path: Path) -> None:
