@@ -144,15 +144,24 @@ class IntegerNet(torch.nn.Module):
                     continue
                 x = events[q.source]
                 x = torch.nn.functional.pad(x, (0, 0, 0, 0, q.delay, 0))[: len(x)] if q.delay else x
-                # Products of 8 bits and 8 bits: their sums are exact in float32 up to some 500 inputs, and in float64 for any number.
-                # A convolution takes float64, for which no library has a fast algorithm that rounds (Winograd).
-                exact = torch.float32 if q.conv is None and q.weights.shape[1] * 2.0**15 < 2.0**24 else torch.float64
+                exact = torch.float32 if self._narrow(q) else torch.float64
                 drive = drive + applied(q, weights[k].to(exact), x.to(exact)).double() * scale
             drives.append(exact_hold(p, drive) + bias if p.held else drive)
             own.append(feedback)
         if all(f is None for f in own):
             return torch.cat(drives, dim=2), None
         return torch.cat(drives, dim=2), torch.cat([torch.zeros(p.size, p.size, dtype=torch.float64) if f is None else f for f in own])
+
+    def _narrow(self, q: Projection) -> bool:
+        """Whether sums through a projection are exact in float32: those of products of 8 bits and 8 bits are up to some 500 inputs.
+
+        A convolution of stride 1 takes float64 in any case, for which no library has a fast algorithm that rounds (Winograd).
+        """
+        if q.conv is None:
+            return q.weights.shape[1] * 2.0**15 < 2.0**24
+        low, high = self.network.population(q.source).payload_range
+        most = max(abs(low), abs(high)) * q.conv.pool[0] * q.conv.pool[1]
+        return min(q.conv.stride) > 1 and q.weights[0].size * most * 2.0 ** (q.weight_bits - 1) < 2.0**24
 
     def clip(self) -> None:
         """Nothing to bring back: what leaves the range of its integers is clipped there."""
