@@ -29,6 +29,7 @@ from .words import Words, load_words
 __all__ = ["Made", "Maker", "answers_of", "clips_of", "per_speaker"]
 
 Progress = Callable[[str], None]
+FRAME_MS = 20
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -136,9 +137,9 @@ class Maker:
         r = self.recipe
         net.cpu()  # integers are trained there
         largest = r.front_end["max"]
-        step = {} if r.network.picture else {"step_ms": 20}
+        step_ms = FRAME_MS * self.train.x.shape[1] // self.steps  # of a picture: its timesteps last as long as its frames
         return net.to_float(r.name, (-largest if r.front_end.get("centred") else 0, largest), self.train.labels, {
-            "front_end": self.front_end, **step, "training_data": r.data.description, "training_data_licence": r.data.licence})
+            "front_end": self.front_end, "step_ms": step_ms, "training_data": r.data.description, "training_data_licence": r.data.licence})
 
     def fine_tuned(self, net: SpikingNet | ConvNet, anns: list[GatedNet]) -> Network:
         """The integer network: quantized, then trained on with its own integers as the forward pass."""
