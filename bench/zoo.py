@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from spikeloom import cosim, load, simulate
+from spikeloom.gen.budget import estimate
+from spikeloom.gen.plan import plan
 from spikeloom.sim.cycles import cycles_of
 from spikeloom.software.api import compile as build
 from spikeloom.software.features import apply_front_end
@@ -46,20 +48,22 @@ def some_clips(name: str, network: Network, data: Path, limit: int) -> Clips:
 
 
 def placed(name: str, board: str, clips: Clips) -> str:
-    """A row of the table of ``--place``: what a network takes of a board after place and route, or why it does not fit; cycles of these clips."""
+    """A row of the table of ``--place``: what a network takes of a board after place and route, estimated where it does not fit; cycles of clips."""
     network = load(ROOT / "models" / f"{name}.npz")
     weights = sum({q.matrix or k: q.weights.size for k, q in enumerate(network.projections)}.values())
     bits = sum({q.matrix or k: q.weights.size * q.weight_bits for k, q in enumerate(network.projections)}.values())
     with tempfile.TemporaryDirectory(prefix="spikeloom-zoo-") as folder:
         try:
-            result = build(network, folder, board=board, bitstream=True)
+            r = build(network, folder, board=board, bitstream=True)
+            chip, stored, _ = read_project(Path(folder))
+            used = f"{r.luts:,} | {r.ffs:,} | {r.brams} | {r.dsps} | {r.fmax_mhz:g}"
         except CapacityError as error:
-            return f"| {name} | {weights:,} | {bits:,} | {error} |"
-        chip, stored, _ = read_project(Path(folder))
+            print(f"{name}: {error}", file=sys.stderr, flush=True)
+            chip, stored = plan(network), network
+            used = "{luts:,} | {ffs:,} | {brams} | {dsps} | estimated: does not fit".format(**estimate(chip))
     cycles = round(cycles_of(chip, stored, clips.dense()).total.sum() / clips.n_clips)
     lanes = " + ".join(f"{len(list(same))} x {wide}" for wide, same in groupby(f"{t.lanes}/{t.update_lanes}" for t in chip.tiles))
-    return (f"| {name} | {weights:,} | {bits:,} | {lanes} | {result.luts:,} | {result.ffs:,} | {result.brams} | {result.dsps} | {result.fmax_mhz:g} "
-            f"| {cycles:,} |")
+    return f"| {name} | {weights:,} | {bits:,} | {lanes} | {used} | {cycles:,} |"
 
 
 def main() -> int:
