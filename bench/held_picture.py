@@ -1,6 +1,6 @@
 """What a held current saves: kws-scnn with its picture given once, and the same network with the picture in every timestep; a Markdown table.
 
-    python bench/held.py [--data DIR] [--limit N]
+    python bench/held_picture.py [--data DIR] [--limit N]
 
 Exits with 1 unless every potential that both have is the same. Cycles are the cycle model's, cells the estimate of ``gen/budget.py``.
 """
