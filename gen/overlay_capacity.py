@@ -120,6 +120,9 @@ def capacity_of(network: Network, *, also: Sequence[Network] = (), lanes: int | 
     for name in wanted:
         if name not in PER_TILE + WHOLE:
             raise CapacityError(f"Capacity {name!r} is not known; there are {', '.join(WHOLE + PER_TILE)}")
+        if name in WHOLE and name != "inputs" and len(wanted[name]) > 1:
+            raise CapacityError(f"Capacity {name} is of the whole chip, and {len(wanted[name])} numbers are given "
+                                f"({'/'.join(map(str, wanted[name]))}): give one")
     lanes = lanes or DEFAULT_LANES
     tiles = _tiles(network, lanes)
     networks = [network, *also]
