@@ -278,6 +278,7 @@ def compare(folder: Path, clips: Clips | str | Path, *, limit: int | None = None
         states_compared=report.states_compared,
         states_wrong=report.states_wrong + report.readouts_wrong + report.answers_wrong,
         cycles_predicted=report.cycles_predicted, cycles_measured=report.cycles_measured, sops=report.sops, lanes=report.lanes,
-        phases_wrong=report.phases_wrong, clips_flagged=report.clips_flagged, first_divergence=report.first_divergence,
+        counters_compared=report.counters_compared, counters_wrong=report.counters_wrong, phases_wrong=report.phases_wrong,
+        clips_flagged=report.clips_flagged, first_divergence=report.first_divergence,
         words=tuple(labels[answer] if answer < len(labels) else str(answer) for answer in report.answers), confidences=report.confidences,
         verilog_changed=verilog_changed(folder, found))

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--export-state", action="store_true", help="neuron states can be read back over the configuration port")
     parser.add_argument("--counts", metavar="NAMES",
                         help="populations whose spikes are counted as well, separated by commas: READ gives the counts (docs/topology.md)")
-    parser.add_argument("--counters", action="store_true", help="tiles count events, synaptic operations, updates and spikes")
+    parser.add_argument("--counters", action="store_true", help="tiles count events, synaptic operations, updates and spikes; cosim compares them")
     parser.add_argument("--link", metavar="BAUD", type=positive,
                         help="also write device.v, the chip behind a host link (UART) of this rate; see deploy and run")
     parser.add_argument("--clock", metavar="HZ", type=positive, help="clock of the chip (default: the board's oscillator; link of generic: 25000000)")
