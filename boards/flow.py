@@ -19,7 +19,7 @@ from . import ecp5, gowin, ice40
 from .board import Board
 from .family import Family
 
-__all__ = ["FAMILIES", "FlowResult", "Utilization", "board_pll", "build_bitstream", "read_report"]
+__all__ = ["FAMILIES", "FlowResult", "Utilization", "board_pll", "build_bitstream", "find_tools", "read_report"]
 
 FAMILIES: dict[str, Family] = {"ecp5": ecp5.FAMILY, "ice40": ice40.FAMILY, "gowin": gowin.FAMILY}
 
@@ -77,7 +77,11 @@ def read_report(text: str, family: Family, log: str = "") -> tuple[Utilization, 
     return Utilization(**counts), round(min(clocks), 1) if clocks else 0.0
 
 
-def _tools(board: Board, family: Family) -> dict[str, str]:
+def find_tools(board: Board) -> dict[str, str]:
+    """Variable by which the board's platform is told a tool -> where it is. Raises ToolError if one is missing, or there is no flow."""
+    family = FAMILIES.get(board.flow)
+    if board.platform is None or family is None:
+        raise ToolError(f"Bitstream for {board.name}: there is no flow to a bitstream for this board")
     scripts, tools = Path(sys.executable).parent, {}
     for variable, command in family.tools.items():
         found = shutil.which(command) or (str(scripts / command) if (scripts / command).exists() else None)
@@ -96,10 +100,8 @@ def build_bitstream(board: Board, top: Elaboratable, folder: Path, *, clock_hz: 
 
     Raises ToolError if a tool is missing or fails, CapacityError if the design does not fit or misses its clock.
     """
-    family = FAMILIES.get(board.flow)
-    if board.platform is None or family is None:
-        raise ToolError(f"Bitstream for {board.name}: there is no flow to a bitstream for this board")
-    tools = _tools(board, family)
+    tools, family = find_tools(board), FAMILIES[board.flow]
+    assert board.platform is not None
     module, name = board.platform.split(":")
     # Some platforms ask for a programmer even where nothing is programmed, and OrangeCrab's for what marks a file for dfu-util, which takes it
     # without the mark as well: any command will do.

@@ -16,7 +16,8 @@ from .board import Board
 
 __all__ = ["VIVADO_FLOWS", "write_vivado", "write_zynq"]
 
-VIVADO_FLOWS = ("xilinx", "zynq")
+# Where Vivado leaves the bitstream of each, in the folder of the project.
+VIVADO_FLOWS = {"xilinx": "chip.bit", "zynq": "project/chip.runs/impl_1/system_wrapper.bit"}
 
 
 def write_vivado(board: Board, top: Elaboratable, folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..spec.chip import ChipSpec
@@ -87,7 +87,7 @@ def usable(budget: Mapping[str, int]) -> dict[str, int]:
 
 
 def choose(candidates: Sequence[Candidate], goal: Goal, budget: Mapping[str, int], board: str,
-           others: Mapping[str, Mapping[str, int]] | None = None) -> Fit:
+           others: Mapping[str, Mapping[str, int]] | None = None, freer: Callable[[], Sequence[str]] = tuple) -> Fit:
     """The best of all candidates.
 
     Parameters
@@ -96,6 +96,7 @@ def choose(candidates: Sequence[Candidate], goal: Goal, budget: Mapping[str, int
     budget : resources of the device, as of :func:`~spikeloom.gen.budget.check_fits`; empty for no limit.
     board : its name.
     others : budgets of other boards by name, to say which one would do.
+    freer : if nothing fits, which of the user's choices would let something fit, in words: they are told first.
 
     Raises
     ------
@@ -104,7 +105,7 @@ def choose(candidates: Sequence[Candidate], goal: Goal, budget: Mapping[str, int
     room = usable(budget)
     fitting = tuple(c for c in candidates if not _over(c.needed, room))
     if not fitting:
-        raise CapacityError(_nothing_fits(candidates, budget, board, others or {}))
+        raise CapacityError(_nothing_fits(candidates, budget, board, others or {}, freer()))
     quick = [c for c in fitting if goal.meets(c)]
     if not quick:
         raise CapacityError(_too_slow(candidates, fitting, goal, board, others or {}))
@@ -121,14 +122,15 @@ def _holds(chip: ChipSpec, budget: Mapping[str, int]) -> bool:
     return bool(budget) and not _over(estimate(chip, budget.get("bram_bits", 18432)), usable(budget))
 
 
-def _nothing_fits(candidates: Sequence[Candidate], budget: Mapping[str, int], board: str, others: Mapping[str, Mapping[str, int]]) -> str:
+def _nothing_fits(candidates: Sequence[Candidate], budget: Mapping[str, int], board: str, others: Mapping[str, Mapping[str, int]],
+                  freer: Sequence[str]) -> str:
     room = usable(budget)
     nearest = min(candidates, key=lambda c: (max(c.needed[name] / max(available, 1) for name, available in room.items()), c.needed["luts"]))
     lacking = ", ".join(f"{nearest.needed[name]} {NAMES[name]} needed and {max(room[name], 0)} available" for name in _over(nearest.needed, room))
     taken = ", ".join(f"{budget[name]} {NAMES[name]}" for name in room)
     widest = max(t.weight_bits for t in nearest.chip.tiles)
     bits = next((b for b in range(widest - 1, 0, -1) if _holds(narrower(nearest.chip, weight_bits=b), budget)), None)
-    ways = [f"weights of {bits} bit{'s' * (bits > 1)} (quantize --weight-bits {bits})"] if bits else []
+    ways = [*freer, *([f"weights of {bits} bit{'s' * (bits > 1)} (quantize --weight-bits {bits})"] if bits else [])]
     ways += [f"the board {name}" for name, other in others.items() if _holds(nearest.chip, other)]
     would = f"It would fit with {', or '.join(ways)}." if ways else "Neither narrower weights nor another board would do: take a smaller network."
     return (f"No chip of this network fits {board}. Of {len(candidates)} that were tried, {_ranges(candidates)}, the nearest is {nearest.shape}: "

@@ -5,12 +5,13 @@ Its parts are in :mod:`.float_population` and :mod:`.float_projection`, its simu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..spec.errors import NetworkError
+from ..spec.fields import check_texts
 from ..spec.network import Model, Port
 from .float_population import FloatPopulation
 from .float_projection import FloatProjection
@@ -32,8 +33,13 @@ class FloatNetwork:
     metadata: Mapping = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "populations", tuple(self.populations))
-        object.__setattr__(self, "projections", tuple(self.projections))
+        check_texts(self, f"Float network {self.name!r}", ("name",))
+        for name, kind in (("populations", FloatPopulation), ("projections", FloatProjection)):
+            given = getattr(self, name)
+            parts = tuple(given) if isinstance(given, Iterable) else (given,)
+            if not all(isinstance(part, kind) for part in parts):
+                raise NetworkError(f"Float network {self.name!r}: {name} must be a list of {kind.__name__}s, not {str(parts)[:200]}")
+            object.__setattr__(self, name, parts)
         by_name = {p.name: p for p in self.populations}
         if len(by_name) != len(self.populations):
             raise NetworkError(f"Float network {self.name!r}: two populations have the same name")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..spec.errors import NetworkError
+from ..spec.fields import array_of, check_fields, check_texts
 from ..spec.network import Gain, Model, Readout, Refractory, Reset
 from ..spec.traits import ModelTraits
 
@@ -16,7 +17,7 @@ __all__ = ["FloatPopulation", "frozen"]
 
 def frozen(value: Any, shape: tuple[int, ...], what: str) -> np.ndarray:
     """``value`` as a read-only float32 array of ``shape`` (a scalar is spread); NetworkError if it is not finite or not that shape."""
-    array = np.asarray(value)
+    array = array_of(value, what)
     if array.dtype.kind not in "iufb":
         raise NetworkError(f"{what} must be numbers, not {array.dtype}")
     array = np.array(np.broadcast_to(array, shape) if array.ndim == 0 else array, dtype=np.float32, order="C")
@@ -77,12 +78,15 @@ class FloatPopulation(ModelTraits):
 
     def __post_init__(self) -> None:
         where = f"Population {self.name!r}"
+        check_texts(self, where, ("name",))
+        check_fields(self, where, ("size", "payload_min", "payload_max", "max_spikes", "refractory", "inhibition"),
+                     {"model": Model, "reset": Reset, "readout": Readout, "gain": Gain, "refractory_mode": Refractory})
         if self.changes:
             raise NetworkError(f"{where}: the quantizer does not know activations (relu); build them as integers, a Population of model 'relu' "
                                "(docs/numerics.md, Activations)")
         if self.size < 1:
             raise NetworkError(f"{where}: size must be at least 1, not {self.size}")
-        if np.ndim(self.rho):
+        if array_of(self.rho, f"{where}: rho").ndim:
             raise NetworkError(f"{where}: rho must be one number for all neurons, not of shape {list(np.shape(self.rho))}; use its mean")
         for name in ("beta", "alpha", "rho"):
             object.__setattr__(self, name, self._values(name, where))
@@ -99,17 +103,22 @@ class FloatPopulation(ModelTraits):
             raise NetworkError(f"{where}: thresholds must be above 0, the smallest is {np.min(self.threshold)}")
         if np.min(self.jump) < 0:
             raise NetworkError(f"{where}: jumps must be at least 0, the smallest is {np.min(self.jump)}")
+        if self.v_floor is not None and not isinstance(self.v_floor, (int, float, np.number)):
+            raise NetworkError(f"{where}: v_floor must be a number or None, not {self.v_floor!r}")
         if self.v_floor is not None and not -np.inf < self.v_floor <= 0:
             raise NetworkError(f"{where}: v_floor must be at most 0, not {self.v_floor}")
-        if self.classes is not None and np.shape(self.classes) != (self.size,):
-            raise NetworkError(f"{where}: classes must have one entry per neuron ({self.size}), not shape {list(np.shape(self.classes))}")
+        if self.classes is not None and (shape := array_of(self.classes, f"{where}: classes").shape) != (self.size,):
+            raise NetworkError(f"{where}: classes must have one entry per neuron ({self.size}), not shape {list(shape)}")
         if (self.classes is not None) != (self.readout is Readout.VOTE):
             raise NetworkError(f"{where}: classes of neurons and the readout 'vote' go together")
         self._check_unused(where)
 
     def _values(self, name: str, where: str) -> np.ndarray | float:
         """A field that is one float64 for all neurons, or one of each, read-only."""
-        values = np.array(getattr(self, name), dtype=np.float64)
+        values = array_of(getattr(self, name), f"{where}: {name}")
+        if values.dtype.kind not in "iufb":
+            raise NetworkError(f"{where}: {name} must be a number, or one per neuron, not {values.dtype}")
+        values = np.array(values, dtype=np.float64)
         if values.ndim == 0:
             return float(values)
         if values.shape != (self.size,):

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..spec.convolution import Conv
 from ..spec.errors import NetworkError
+from ..spec.fields import array_of, check_fields, check_texts
 from ..spec.network import Port
 from .float_population import frozen
 
@@ -40,7 +41,11 @@ class FloatProjection:
 
     def __post_init__(self) -> None:
         where = f"Projection {self.source} -> {self.target}"
-        shape = np.shape(self.weights)
+        check_texts(self, where, ("source", "target", "matrix"))
+        check_fields(self, where, ("delay",), {"port": Port})
+        if self.conv is not None and not isinstance(self.conv, Conv):
+            raise NetworkError(f"{where}: conv must be the geometry of a convolution, a Conv, or None, not {self.conv!r}")
+        shape = array_of(self.weights, f"{where}: weights").shape
         if self.conv is None and len(shape) != 2:
             raise NetworkError(f"{where}: weights must be a matrix [target, source], not of shape {list(shape)}; of a convolution "
                                "give its geometry, conv")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from ..spec.arithmetic import Rounding
-from ..spec.capacity import Capacity, InputCapacity, TileCapacity
+from ..spec.capacity import Capacity, InputCapacity, TileBounds, TileCapacity
 from ..spec.errors import CapacityError
 from ..spec.network import Model, Network, Reset
 from .overlay_need import HARMLESS, Need, check_supported, need_of
@@ -31,9 +31,8 @@ def _room(need: Need, lanes: int, reset: Reset, rounding: Rounding) -> TileCapac
     """A tile for a slice; whole rows, since a part of one costs as much."""
     neurons = -(-need.neurons // lanes) * lanes
     axons = max(need.axons, 1)
-    return TileCapacity(neurons=neurons, axons=axons, words=neurons // lanes * axons, entries=need.entries, slots=need.slots, lanes=lanes,
-                        update_lanes=_updates(lanes), weight_bits=need.weight_bits, payload_min=need.payload_min,
-                        payload_max=need.payload_max, v_bits=need.v_bits, shift=need.shift, values=need.values,
+    bounds = {f.name: getattr(need, f.name) for f in fields(TileBounds)}
+    return TileCapacity(**{**bounds, "neurons": neurons, "axons": axons}, words=neurons // lanes * axons, lanes=lanes, update_lanes=_updates(lanes),
                         reset=need.reset or (reset if reset in HARMLESS else Reset.NONE), rounding=need.rounding or rounding)
 
 
@@ -120,6 +119,9 @@ def capacity_of(network: Network, *, also: Sequence[Network] = (), lanes: int | 
     for name in wanted:
         if name not in PER_TILE + WHOLE:
             raise CapacityError(f"Capacity {name!r} is not known; there are {', '.join(WHOLE + PER_TILE)}")
+        if name in WHOLE and name != "inputs" and len(wanted[name]) > 1:
+            raise CapacityError(f"Capacity {name} is of the whole chip, and {len(wanted[name])} numbers are given "
+                                f"({'/'.join(map(str, wanted[name]))}): give one")
     lanes = lanes or DEFAULT_LANES
     tiles = _tiles(network, lanes)
     networks = [network, *also]

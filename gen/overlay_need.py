@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..spec.arithmetic import Rounding, bits_signed
-from ..spec.capacity import FRACTION_BITS, TileCapacity
+from ..spec.capacity import FRACTION_BITS, TileBounds, TileCapacity
 from ..spec.errors import CapacityError
 from ..spec.network import Kind, Model, Network, Population, Port, Readout
 from ..spec.neuron import Reset
@@ -27,19 +27,9 @@ HARMLESS = (Reset.NONE, Reset.SUBTRACT, Reset.SUBTRACT_BEFORE_DECAY)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Need:
-    """Of a slice: as :class:`~spikeloom.spec.capacity.TileCapacity`; ``reset`` and ``rounding`` are None where any will do."""
+class Need(TileBounds):
+    """Of a slice; ``reset`` and ``rounding`` are None where any will do."""
 
-    neurons: int
-    axons: int
-    entries: int
-    slots: int
-    weight_bits: int
-    payload_min: int
-    payload_max: int
-    v_bits: int
-    shift: int
-    values: bool
     reset: Reset | None
     rounding: Rounding | None
 

@@ -27,6 +27,7 @@ class ComparisonReport:
     phases_wrong : phases whose length differs from the prediction, or that are missing or too many.
     readouts_wrong : readout words that differ, are missing or too many.
     answers_wrong : clips whose answer or confidence differs, or is not there.
+    counters_compared, counters_wrong : what the tiles counted; nothing is compared where they do not.
     clips_flagged : clips after which an error flag or the count of rejected events was not zero.
     sops : synaptic operations, by the golden model.
     lanes : of all tiles.
@@ -46,6 +47,8 @@ class ComparisonReport:
     phases_wrong: int
     readouts_wrong: int
     answers_wrong: int
+    counters_compared: int
+    counters_wrong: int
     clips_flagged: int
     sops: int
     lanes: int
@@ -57,7 +60,7 @@ class ComparisonReport:
     def equal(self) -> bool:
         """Whether hardware and models agree in everything."""
         return not (self.spikes_wrong or self.states_wrong or self.phases_wrong or self.readouts_wrong or self.answers_wrong
-                    or self.clips_flagged or self.first_divergence)
+                    or self.counters_wrong or self.clips_flagged or self.first_divergence)
 
     def as_dict(self) -> dict:
         """All fields, as JSON values."""
@@ -77,7 +80,8 @@ class Comparison:
         self._layout, self._lanes = layout, lanes
         self._counts: dict[str, int] = dict.fromkeys((
             "clips", "spikes_compared", "spikes_wrong", "states_compared", "states_wrong", "cycles_predicted", "cycles_measured",
-            "phases_wrong", "readouts_wrong", "answers_wrong", "clips_flagged", "sops"), 0)
+            "phases_wrong", "readouts_wrong", "answers_wrong", "counters_compared", "counters_wrong", "clips_flagged",
+            "sops"), 0)
         self._right = self._labelled = 0
         self._answered: list[int] = []
         self._confidences: list[int] = []
@@ -102,15 +106,16 @@ class Comparison:
         self._compare_phases(scenario, observed, n, found)
         self._compare_readouts(scenario, observed, n, found)
         self._compare_answers(scenario, observed, n, found)
+        self._compare_counters(scenario, observed, n, found)
         flagged = np.flatnonzero((observed.errors != 0) | (observed.rejected != 0))
         self._add("clips_flagged", len(flagged))
         if len(flagged):
             clip = int(flagged[0])
-            found.append((clip, scenario.n_steps, 5, f"error flags 0x{int(observed.errors[clip]):x}, rejected events "
+            found.append((clip, scenario.n_steps, 6, f"error flags 0x{int(observed.errors[clip]):x}, rejected events "
                                                      f"{int(observed.rejected[clip])} after the clip; both must be 0"))
         if observed.hang:
             self.hung = True
-            found.append((n - 1, scenario.n_steps, 6, observed.hang))
+            found.append((n - 1, scenario.n_steps, 7, observed.hang))
         if found and not self._first:
             clip, _, _, text = min(found)
             self._first = f"clip {first_clip + clip}: {text}"
@@ -211,6 +216,17 @@ class Comparison:
             (_, index, confidence), (valid, got, got_confidence) = expected[clip].tolist(), observed.answers[clip].tolist()
             seen = f"got {got}, confidence {got_confidence}" if valid else "got none"
             found.append((clip, scenario.n_steps, 4, f"answer: expected {index}, confidence {confidence}, {seen}"))
+
+    def _compare_counters(self, scenario: Scenario, observed: Observed, n: int, found: list) -> None:
+        if not self._layout.counters:
+            return
+        self._add("counters_compared", scenario.group_events[:n].size + scenario.work[:n].size)
+        for clip in range(n):
+            wrong = self._layout.differing_counters(scenario.group_events[clip], scenario.work[clip], observed.counters[clip])
+            self._add("counters_wrong", len(wrong))
+            if wrong:
+                population, counter, value, got = wrong[0]
+                found.append((clip, scenario.n_steps, 5, f"counter of population {population}: expected {value} {counter}, got {got}"))
 
     def _most_frequent(self, observed: Observed, n: int) -> np.ndarray:
         """``[n]``: the neuron of the last output that fired most, where the chip has no readouts and so gives no answer."""

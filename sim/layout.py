@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["ANSWER_PORTS", "MANIFEST_FORMAT", "Field", "Layout", "Output", "TraceTable"]
+__all__ = ["ANSWER_PORTS", "COUNTERS", "MANIFEST_FORMAT", "CounterTable", "Field", "Layout", "Output", "TraceTable"]
 
 MANIFEST_FORMAT = 1
 ANSWER_PORTS = ("answer__valid", "answer__index", "answer__confidence")  # of a chip with readouts
+COUNTERS = ("events", "sops", "multiplied", "updates", "spikes")  # of a group, where the tiles count
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,18 @@ class TraceTable:
     level: np.ndarray
 
 
+class CounterTable(NamedTuple):
+    """What the port ``counters_`` of a tile shows: per group, whose populations these are, ``width`` bits with the fields of :data:`COUNTERS`."""
+
+    populations: tuple[str, ...]
+    width: int
+    fields: tuple[Field, ...]
+
+    def take(self, word: int) -> list[list[int]]:
+        """Per group its counters."""
+        return [[field.take(word >> k * self.width) for field in self.fields] for k in range(len(self.populations))]
+
+
 @dataclass(frozen=True, eq=False)
 class Layout:
     """A chip as its testbench sees it.
@@ -79,6 +92,7 @@ class Layout:
     outputs : in the order of the numbers of the spikes and readouts streams.
     answer : number of the output whose readouts are the chip's answer, or None without any.
     traces : one table per tile.
+    counters : the same of what the tiles count; empty where they do not.
     """
 
     name: str
@@ -95,6 +109,7 @@ class Layout:
     outputs: tuple[Output, ...]
     answer: int | None
     traces: tuple[TraceTable, ...]
+    counters: tuple[CounterTable, ...]
 
     @classmethod
     def read(cls, path: Path) -> Layout:
@@ -122,7 +137,8 @@ class Layout:
             outputs=tuple(Output(p["population"], p["size"], p["readout"], p["values"])
                           for p in sorted(manifest["outputs"], key=lambda p: p["index"])),
             answer=manifest["answer"]["output"] if manifest["answer"] else None,
-            traces=tuple(_trace(tile, offsets) for tile in sorted(manifest["tiles"], key=lambda t: t["index"])))
+            traces=tuple(_trace(tile, offsets) for tile in sorted(manifest["tiles"], key=lambda t: t["index"])),
+            counters=tuple(_counters(tile) for tile in sorted(manifest["tiles"], key=lambda t: t["index"]) if "counters" in tile))
 
     @property
     def n_states(self) -> int:
@@ -137,6 +153,25 @@ class Layout:
     def indexed(self, output: int) -> str:
         """What the readouts of an output belong to."""
         return "class" if self.outputs[output].readout == "vote" else "neuron"
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """Populations of all groups that are counted, tile after tile."""
+        return tuple(name for table in self.counters for name in table.populations)
+
+    def differing_counters(self, group_events: np.ndarray, work: np.ndarray, counters: np.ndarray) -> list[tuple[str, str, int, int]]:
+        """Counters of a clip that are not as expected: (population, counter, expected, got).
+
+        ``counters`` is ``[groups, 5]``, what the groups show, modulo 2**32; ``group_events`` ``[groups]`` the events of each, and ``work``
+        ``[populations with a state, 4]`` what the others of a population's groups add up to.
+        """
+        counted, wrong = np.array(self.counted), []
+        for name, wanted, got in zip(self.counted, group_events.tolist(), counters[:, 0].tolist()):
+            wrong += [(name, COUNTERS[0], wanted, got)] if (wanted - got) % (1 << 32) else []
+        for name, row in zip(self.states, work.tolist()):
+            sums = counters[counted == name, 1:].sum(axis=0).tolist()
+            wrong += [(name, COUNTERS[1 + k], wanted, got) for k, (wanted, got) in enumerate(zip(row, sums)) if (wanted - got) % (1 << 32)]
+        return wrong
 
     def n_phases(self, n_steps: int) -> int:
         """Phases of a clip of ``n_steps`` timesteps, up to the end of draining."""
@@ -173,6 +208,12 @@ class Layout:
         """Payload of the control stream."""
         fields = self.streams["control"]
         return fields["command"].place(self.commands[name]) | fields["count"].place(count)
+
+
+def _counters(tile: dict) -> CounterTable:
+    fields = tile["counters"]["fields"]
+    return CounterTable(tuple(g["population"] for g in tile["groups"]), int(tile["counters"]["width"]),
+                        tuple(Field(int(fields[name][0]), int(fields[name][1]), bool(fields[name][2])) for name in COUNTERS))
 
 
 def _trace(tile: dict, offsets: dict[str, int]) -> TraceTable:

@@ -25,6 +25,7 @@ class Observed:
     readouts : ``[r, 5], int64``: clip, number of the output population, neuron, value, last; in order of arrival.
     answers : ``[n, 3], int64``: valid, index and confidence when READ was over; 0 where the chip has no such ports.
     errors, rejected : ``[n], int64``, sticky error flags and whether an input event was rejected, after the clip.
+    counters : ``[n, groups, 5], int64``, what the tiles counted in the clip (:data:`~.layout.COUNTERS`); no groups where they do not.
     hang : what the last clip was doing when its watchdog ended it, or empty. Clips behind it were not played: n is smaller.
     """
 
@@ -38,6 +39,7 @@ class Observed:
     answers: np.ndarray
     errors: np.ndarray
     rejected: np.ndarray
+    counters: np.ndarray
     hang: str = ""
 
     @classmethod

@@ -12,6 +12,7 @@ from ..spec.clips import Clips
 from ..spec.errors import NetworkError
 from ..spec.network import Model, Network, Readout
 from . import cycles, golden
+from .expected_counters import expected_counters
 
 __all__ = ["Scenario", "batch_clips", "build_scenario"]
 
@@ -34,6 +35,7 @@ class Scenario:
     answers : ``[N, 3], int64``: valid (1), index and confidence of the answer after READ; all 0 without readouts.
     phase_cycles : ``[N, K], int64``.
     sops : ``[N], int64``, synaptic operations of each clip.
+    group_events, work : what the tiles count, see :func:`~.expected_counters.expected_counters`.
     """
 
     n_clips: int
@@ -49,6 +51,8 @@ class Scenario:
     answers: np.ndarray
     phase_cycles: np.ndarray
     sops: np.ndarray
+    group_events: np.ndarray
+    work: np.ndarray
 
     @property
     def watchdog_cycles(self) -> int:
@@ -64,7 +68,8 @@ class Scenario:
     def save_expected(self, path: Path) -> None:
         """Write what must come of them (``expected.npz``)."""
         np.savez_compressed(path, spikes=self.spikes, potentials=self.potentials, readout_index=self.readout_index,
-                            readout_values=self.readout_values, answers=self.answers, phase_cycles=self.phase_cycles)
+                            readout_values=self.readout_values, answers=self.answers, phase_cycles=self.phase_cycles,
+                            group_events=self.group_events, work=self.work)
 
 
 def batch_clips(network: Network, n_steps: int) -> int:
@@ -92,6 +97,7 @@ def build_scenario(chip: ChipSpec, network: Network, clips: Clips, first: int = 
     population, neuron = _addresses(chip, network, clips.channel[lo:hi])
     states = [p for p in network.populations if p.model is not Model.INPUT]
     readouts = [(index, o) for index, o in enumerate(chip.outputs) if o.readout is not Readout.NONE]
+    group_events, work = expected_counters(chip, network, x, result.spikes, result.counters)
     return Scenario(
         n_clips=n, n_steps=n_steps, event_offset=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         event_population=population, event_neuron=neuron, event_payload=clips.payload[lo:hi].astype(np.int32),
@@ -101,7 +107,7 @@ def build_scenario(chip: ChipSpec, network: Network, clips: Clips, first: int = 
             np.stack([np.full(o.n_values, index), np.arange(o.n_values)], axis=1).astype(np.int32) for index, o in readouts)]),
         readout_values=np.concatenate([np.empty((n, 0), dtype=np.int64), *(result.readouts[o.population] for _, o in readouts)], axis=1),
         answers=_answers(result, n), phase_cycles=cycles.predict(chip, network, result.spikes, x).cycles,
-        sops=np.stack([c.sops for c in result.counters.values()]).sum(axis=0))
+        sops=np.stack([c.sops for c in result.counters.values()]).sum(axis=0), group_events=group_events, work=work)
 
 
 def _addresses(chip: ChipSpec, network: Network, channel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,8 +2,9 @@
 ``run`` and ``spot`` are.
 
 Each imports what it needs when it is called: reading a network needs no hardware library, quantizing an .npz needs no torch.
-Where a function takes clips it takes :class:`~spikeloom.spec.clips.Clips` or a path (.npz, .npy, .wav), and ``progress`` is
-called with (steps done, steps in all).
+Where a function takes a network it takes a :class:`~spikeloom.spec.network.Network` or the path of one (.npz); where it takes clips,
+:class:`~spikeloom.spec.clips.Clips` or a path (.npz, .npy, .wav). Anything else raises NetworkError or FileFormatError. ``progress`` is called with
+(steps done, steps in all).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..spec.clips import Clips
+from ..spec.errors import FileFormatError, NetworkError
 from ..spec.network import Network
 
 if TYPE_CHECKING:
@@ -32,19 +34,22 @@ __all__ = ["boards", "compile", "cosim", "deploy", "energy", "load", "quantize",
 Source = str | os.PathLike[str]
 OnProgress = Callable[[int, int], None]
 
+_FILE, _FOLDER, _STREAM = "The file of a network must be a path", "The folder of a project must be a path", "A stream must be the path of a file"
+_CLIPS = "Clips must be Clips (of an array: Clips.from_dense) or the path of a file"
+
 
 def load(path: Source) -> Network:
     """The quantized network of an .npz file; raises FileFormatError if it is not one."""
     from ..spec.archive import load_network
 
-    return load_network(Path(path))
+    return load_network(_path(path, _FILE))
 
 
-def save(network: Network, path: Source) -> None:
+def save(network: Network | Source, path: Source) -> None:
     """Writes a quantized network as an .npz file."""
     from ..spec.archive import save_network
 
-    save_network(network, Path(path))
+    save_network(_network(network), _path(path, _FILE))
 
 
 def quantize(source: Source | FloatNetwork | Any, *, weight_bits: int | str | Mapping[Any, int] = 8, scale: str = "neuron", decay: str = "multiply",
@@ -82,22 +87,24 @@ def quantize(source: Source | FloatNetwork | Any, *, weight_bits: int | str | Ma
                             clips=clips, progress=progress)
 
 
-def to_nir(network: Network | FloatNetwork, *, dt: float = 1e-4) -> Any:
+def to_nir(network: Network | FloatNetwork | Source, *, dt: float = 1e-4) -> Any:
     """A network as a ``nir.NIRGraph``, for other simulators, with time constants for a timestep of ``dt`` seconds; ``nir.write`` writes it."""
+    from ..gen.float_network import FloatNetwork
     from .importers.nir_export import to_nir as export
 
-    return export(network, dt=dt)
+    return export(network if isinstance(network, FloatNetwork) else _network(network), dt=dt)
 
 
-def simulate(network: Network, clips: Clips | Source, *, limit: int | None = None,
+def simulate(network: Network | Source, clips: Clips | Source, *, limit: int | None = None,
              progress: OnProgress | None = None) -> SimulationReport:
     """Runs the golden model on the first ``limit`` clips (all, if None)."""
     from ..sim import golden
 
+    network = _network(network)
     return golden.simulate(network, _clips(clips, network, limit), limit=limit, progress=progress)
 
 
-def simulate_faults(network: Network, clips: Clips | Source, fault: Fault | str, *, mode: str = "static", per: str = "clip", seed: int = 0,
+def simulate_faults(network: Network | Source, clips: Clips | Source, fault: Fault | str, *, mode: str = "static", per: str = "clip", seed: int = 0,
                     n_seeds: int = 5, limit: int | None = None, progress: OnProgress | None = None) -> FaultReport:
     """Runs the golden model without and with faults of the weight memories; see :mod:`spikeloom.sim.fault_runs`.
 
@@ -111,11 +118,12 @@ def simulate_faults(network: Network, clips: Clips | Source, fault: Fault | str,
     from ..sim.faults import Fault
 
     fault = Fault.parse(fault) if isinstance(fault, str) else fault
+    network = _network(network)
     return fault_runs.simulate_faults(network, _clips(clips, network, limit), fault, mode=mode, per=per, seed=seed, n_seeds=n_seeds, limit=limit,
                                       progress=progress)
 
 
-def energy(network: Network, clips: Clips | Source, *, constants: str = "65nm", static: bool = False, limit: int | None = None,
+def energy(network: Network | Source, clips: Clips | Source, *, constants: str = "65nm", static: bool = False, limit: int | None = None,
            progress: OnProgress | None = None) -> EnergyReport:
     """Energy of a network on the first ``limit`` clips (all, if None), and of its ANN equivalents, by the equations of docs/energy.md.
 
@@ -129,14 +137,15 @@ def energy(network: Network, clips: Clips | Source, *, constants: str = "65nm", 
 
     if constants not in PRESETS:
         raise ValueError(f"Constants must be one of {', '.join(PRESETS)}, not {constants!r}")
+    network = _network(network)
     return measure(network, _clips(clips, network, limit), constants=PRESETS[constants], static=static, limit=limit, progress=progress)
 
 
-def compile(network: Network, folder: Source, *, board: str = "generic", lanes: int | None = None, tiles: int | None = None,
+def compile(network: Network | Source, folder: Source, *, board: str = "generic", lanes: int | None = None, tiles: int | None = None,
             fabric: str = "auto", storage: str = "auto", bitstream: bool = False, wrapper: str | None = None, export: bool = False,
             counters: bool = False, link: int | None = None, clock_hz: int | None = None, fit: bool = False, rate: float | None = None,
             clips: Clips | Source | None = None, overlay: bool = False, capacity: Mapping[str, Sequence[int]] | None = None,
-            also: Sequence[Network] = (), progress: OnProgress | None = None) -> BuildResult:
+            also: Sequence[Network | Source] = (), progress: OnProgress | None = None) -> BuildResult:
     """Generates the chip of a network into a folder, and with ``bitstream`` takes it through the board's tools.
 
     Parameters
@@ -163,13 +172,14 @@ def compile(network: Network, folder: Source, *, board: str = "generic", lanes: 
     """
     from .flow import build
 
-    return build(network, Path(folder), board=board, lanes=lanes, tiles=tiles, fabric=fabric, storage=storage, bitstream=bitstream, wrapper=wrapper,
-                 export=export, counters=counters, link=link, clock_hz=clock_hz, fit=fit, rate=rate,
-                 clips=None if clips is None else _clips(clips, network), overlay=overlay, capacity=capacity, also=also,
-                 progress=progress)
+    network = _network(network)
+    return build(network, _path(folder, _FOLDER), board=board, lanes=lanes, tiles=tiles, fabric=fabric, storage=storage, bitstream=bitstream,
+                 wrapper=wrapper, export=export, counters=counters, link=link, clock_hz=clock_hz, fit=fit, rate=rate,
+                 clips=None if clips is None else _clips(clips, network), overlay=overlay, capacity=capacity,
+                 also=[_network(other) for other in also], progress=progress)
 
 
-def cosim(folder: Source, clips: Clips | Source, *, limit: int | None = None, engine: str = "icarus", network: Network | None = None,
+def cosim(folder: Source, clips: Clips | Source, *, limit: int | None = None, engine: str = "icarus", network: Network | Source | None = None,
           progress: OnProgress | None = None) -> CosimResult:
     """Runs the Verilog in a folder of :func:`compile` and compares everything with the golden model and the cycle model.
 
@@ -178,11 +188,13 @@ def cosim(folder: Source, clips: Clips | Source, *, limit: int | None = None, en
     """
     from .flow import compare
 
-    clips = clips if isinstance(clips, Clips) else Path(clips)
-    return compare(Path(folder), clips, limit=limit, engine=engine, network=network, progress=progress)
+    clips = clips if isinstance(clips, Clips) else _path(clips, _CLIPS)
+    return compare(_path(folder, _FOLDER), clips, limit=limit, engine=engine, network=None if network is None else _network(network),
+                   progress=progress)
 
 
-def deploy(folder: Source, network: Network | None = None, *, device: str, baud: int | None = None, record: Source | None = None) -> DeployResult:
+def deploy(folder: Source, network: Network | Source | None = None, *, device: str, baud: int | None = None,
+           record: Source | None = None) -> DeployResult:
     """Loads a network onto a device that runs the image of a folder of :func:`compile`, and verifies it.
 
     Parameters
@@ -198,29 +210,31 @@ def deploy(folder: Source, network: Network | None = None, *, device: str, baud:
     """
     from .deployment import deploy as to_device
 
-    return to_device(Path(folder), network, device, baud=baud, record=None if record is None else Path(record))
+    network = None if network is None else _network(network)
+    return to_device(_path(folder, _FOLDER), network, device, baud=baud, record=None if record is None else Path(record))
 
 
-def run(network: Network, clips: Clips | Source, *, device: str, limit: int | None = None, baud: int | None = None, record: Source | None = None,
-        progress: OnProgress | None = None) -> RunResult:
+def run(network: Network | Source, clips: Clips | Source, *, device: str, limit: int | None = None, baud: int | None = None,
+        record: Source | None = None, progress: OnProgress | None = None) -> RunResult:
     """Loads a network onto a device, if it does not hold it already, and plays clips on it.
 
     ``device``, ``baud`` and ``record`` are as of :func:`deploy`; the first ``limit`` clips are played (all, if None).
     """
     from .deployment import run as on_device
 
+    network = _network(network)
     return on_device(network, device, _clips(clips, network, limit).take(limit), baud=baud, record=None if record is None else Path(record),
                      progress=progress)
 
 
-def spot(network: Network, source: Source | None, *, device: str = "golden", slide: bool = False, running_mean: bool = False,
+def spot(network: Network | Source, source: Source | None, *, device: str = "golden", slide: bool = False, running_mean: bool = False,
          step_s: float | None = None, seconds: float | None = None, trace: bool = False, baud: int | None = None, record: Source | None = None,
          progress: OnProgress | None = None, **settings: float | None) -> Spotting:
     """Spots words in a stream of sound or events, states carried on; iterate over what it returns: each word comes as soon as it is known.
 
     Parameters
     ----------
-    network : with a readout, and for sound an audio front end.
+    network : with a readout, and for sound an audio front end; or its path.
     source : a file of sound (.wav) or events (.npz, .npy); None is the microphone.
     device : ``"golden"`` for the golden model, or as of :func:`deploy`.
     slide, running_mean, step_s, seconds, trace : see :class:`~spikeloom.software.stream.spotting.Spotting`.
@@ -231,10 +245,10 @@ def spot(network: Network, source: Source | None, *, device: str = "golden", sli
     from .stream.settings import StreamSettings
     from .stream.spotting import Spotting
 
-    return Spotting(network, None if source is None else Path(source), device=device, settings=StreamSettings.of(network, **settings), slide=slide,
-                    running_mean=running_mean, step_s=step_s, seconds=seconds, trace=trace, baud=baud, record=None if record is None else
-                    Path(record),
-                    progress=progress)
+    network = _network(network)
+    return Spotting(network, None if source is None else _path(source, _STREAM), device=device, settings=StreamSettings.of(network, **settings),
+                    slide=slide, running_mean=running_mean, step_s=step_s, seconds=seconds, trace=trace, baud=baud,
+                    record=None if record is None else Path(record), progress=progress)
 
 
 def boards() -> Sequence[tuple[str, str]]:
@@ -244,9 +258,24 @@ def boards() -> Sequence[tuple[str, str]]:
     return [(name, catalogue.find(name).description) for name in catalogue.names()]
 
 
+def _path(path: Source, what: str) -> Path:
+    if not isinstance(path, (str, os.PathLike)):
+        raise FileFormatError(f"{what}, not {str(path)[:80]!r} of type {type(path).__name__}")
+    return Path(path)
+
+
+def _network(network: Network | Source) -> Network:
+    if isinstance(network, Network):
+        return network
+    if isinstance(network, (str, os.PathLike)):
+        return load(network)
+    raise NetworkError(f"A network must be a Network, or the path of one (.npz), not {str(network)[:80]!r} of type {type(network).__name__}"
+                       + ("; quantize it first" if hasattr(network, "populations") or hasattr(network, "nodes") else ""))
+
+
 def _clips(clips: Clips | Source, network: Network | FloatNetwork, limit: int | None = None) -> Clips:
     if isinstance(clips, Clips):
         return clips
     from .clips import read_clips
 
-    return read_clips(Path(clips), network, limit)
+    return read_clips(_path(clips, _CLIPS), network, limit)

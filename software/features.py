@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import io
 import math
-import wave
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -35,9 +34,10 @@ from ..spec.arithmetic import Rounding, round_shift
 from ..spec.clips import Clips
 from ..spec.errors import FileFormatError, NetworkError
 from .resampler import Resampler
+from .wav_header import WavHeader
 
-__all__ = ["MAX_PICTURE", "apply_front_end", "centred_at", "check_format", "is_raw_log_mel", "log_mel", "log_mel_of_cuts", "mono", "read_wav",
-           "read_wav_clips", "resample", "to_samples"]
+__all__ = ["MAX_PICTURE", "apply_front_end", "centred_at", "is_raw_log_mel", "log_mel", "log_mel_of_cuts", "mono", "read_wav", "read_wav_clips",
+           "resample", "to_samples"]
 
 SAMPLE_RATE = 8000  # Hz
 CLIP_SAMPLES = 8000  # one second
@@ -47,7 +47,6 @@ LOW_HZ, HIGH_HZ = 60.0, 3900.0
 STEPS_PER_OCTAVE, FLOOR_OCTAVES = 8, 12  # of power
 MAX_FILE_BYTES = 16 << 20
 MAX_SECONDS = 10
-MIN_RATE, MAX_RATE = 4000, 192_000  # Hz
 MAX_PICTURE = 4096  # timesteps
 
 
@@ -182,28 +181,13 @@ def read_wav(path: str | Path, rate_hz: int = SAMPLE_RATE) -> np.ndarray:
         content = path.read_bytes()
     except OSError as error:
         raise FileFormatError(f"{path} cannot be read: {error.strerror}.") from None
-    try:
-        with wave.open(io.BytesIO(content)) as reader:
-            channels, width, rate, count = reader.getparams()[:4]
-            data = reader.readframes(min(count, MAX_FILE_BYTES))
-    except Exception as error:  # wave lets EOFError, struct.error and others through for damaged headers
-        reason = str(error) or type(error).__name__
-        raise FileFormatError(f"{path} is not a PCM WAV file ({reason}). Save it as PCM, 16 bit, mono.") from None
-    check_format(path, channels, width, rate)
-    if not 0 < count <= MAX_SECONDS * rate:
-        raise FileFormatError(f"{path} lasts {count / rate:.1f} s; a clip lasts more than 0 and at most {MAX_SECONDS} s "
+    file = io.BytesIO(content)
+    header = WavHeader.read(path, file)
+    if not 0 < header.seconds <= MAX_SECONDS:
+        raise FileFormatError(f"{path} lasts {header.seconds:.1f} s; a clip lasts more than 0 and at most {MAX_SECONDS} s "
                               "(its middle second is used). Cut out the word and save it alone.")
-    if len(data) != count * channels * width:
-        raise FileFormatError(f"{path} is cut short: its header promises {count * channels * width} bytes of sound, there are "
-                              f"{len(data)}. Save or copy it again.")
-    return to_samples(resample(mono(data, channels, width), rate, rate_hz))
-
-
-def check_format(path: Path, channels: int, width: int, rate: int) -> None:
-    """Raises FileFormatError for a WAV file that :func:`mono` cannot read, or of a rate that is no sound's; ``width`` in bytes."""
-    if width not in (1, 2) or channels not in (1, 2) or not MIN_RATE <= rate <= MAX_RATE:
-        raise FileFormatError(f"{path} has {channels} channels of {8 * width} bits at {rate} Hz; a clip has 1 or 2 channels of "
-                              f"8 or 16 bits at {MIN_RATE} to {MAX_RATE} Hz. Convert it to PCM, 16 bit, mono, 16000 Hz.")
+    header.check_whole(path)
+    return to_samples(resample(mono(file.read(header.promised), header.channels, header.width), header.rate_hz, rate_hz))
 
 
 def mono(data: bytes, channels: int, width: int) -> np.ndarray:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..boards import catalogue
 from ..boards.board import Board
-from ..gen.candidates import Candidate, cycles_if_all_fire, every_candidate
-from ..gen.fit import Fit, Goal, choose
+from ..gen.budget import estimate
+from ..gen.candidates import Candidate, cycles_if_all_fire, every_candidate, lanes_to_try
+from ..gen.fit import Fit, Goal, choose, usable
+from ..gen.plan import plan
 from ..gen.storage import choose_storage
 from ..sim.stimulus import random_clips
 from ..spec.clips import Clips
 from ..spec.errors import CapacityError, MismatchError
-from ..spec.network import Network
+from ..spec.network import Model, Network
 from .report import table
 
 __all__ = ["Fitted", "fit_network"]
@@ -109,7 +111,8 @@ def fit_network(network: Network, board: Board, *, rate: float | None, lanes: in
 
     Raises
     ------
-    CapacityError : nothing fits or is fast enough, or the board has no clock, or (without a rate) no budget to fill.
+    CapacityError : nothing fits or is fast enough, or the board has no clock, or (without a rate) no budget to fill, or no tile could use so many
+        lanes.
     MismatchError : the clips are empty.
     """
     hz = clock_hz or round((board.clock_mhz or 0) * 1e6)
@@ -119,6 +122,10 @@ def fit_network(network: Network, board: Board, *, rate: float | None, lanes: in
     if rate is None and not board.budget:
         raise CapacityError(f"The board {board.name} has no device to fill: name another board, or say how fast the chip must be "
                             "(--min-area --rate STEPS_PER_S)")
+    largest = max((p for p in network.populations if p.model is not Model.INPUT), key=lambda p: p.size)
+    if lanes is not None and lanes > 1 << (largest.size - 1).bit_length():
+        raise CapacityError(f"--lanes {lanes}: a tile has a use for as many lanes as a population has neurons, and the largest of network "
+                            f"{network.name!r}, {largest.name!r}, has {largest.size}; give at most so many, or leave --lanes out for the best number")
     words = f"{FIT_CLIPS} random clips of {FIT_STEPS} timesteps" if clips is None else f"{clips.n_clips} given clips of {clips.n_steps} timesteps"
     if clips is None:
         clips = random_clips(network, n_clips=FIT_CLIPS, n_steps=FIT_STEPS)
@@ -128,6 +135,23 @@ def fit_network(network: Network, board: Board, *, rate: float | None, lanes: in
         network, clips, lanes=None if lanes is None else (lanes,), tiles=None if tiles is None else (tiles,), storage=storage,
         block_bits=board.budget.get("bram_bits", 18432), progress=progress, **options))
     others = {name: catalogue.find(name).budget for name in catalogue.names() if name != board.name}
-    fit = choose(tried, Goal(clock_hz=hz, rate=rate), board.budget, board.name, others)
+    fit = choose(tried, Goal(clock_hz=hz, rate=rate), board.budget, board.name, others,
+                 lambda: _freer(network, board, lanes, tiles, storage, options))
     stored, _ = choose_storage(network, lanes=fit.chosen.lanes, tiles=fit.chosen.tiles, storage=storage)
     return Fitted(fit=fit, all_fire=cycles_if_all_fire(fit.chosen.chip, stored), clips=words)
+
+
+def _freer(network: Network, board: Board, lanes: int | None, tiles: int | None, storage: str, options: Mapping[str, Any]) -> list[str]:
+    """Where fixed lanes or tiles do not fit: the most lanes below them that do (estimated); with the tiles, or else with any."""
+    room = usable(board.budget)
+    fewer = [p for p in reversed(lanes_to_try(network)) if lanes is None or p < lanes]
+    for n in (tiles, None) if lanes is not None else (None,) if tiles is not None else ():
+        for p in fewer:
+            try:
+                stored, _ = choose_storage(network, lanes=p, tiles=n, storage=storage)
+                needed = estimate(plan(stored, lanes=p, tiles=n, **options), board.budget.get("bram_bits", 18432))
+            except CapacityError:
+                continue
+            if all(needed[name] <= available for name, available in room.items()):
+                return [f"--lanes {p}" + (" without --tiles" if n != tiles else "")]
+    return []

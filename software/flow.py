@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..boards import catalogue
 from ..boards.board import Board
-from ..boards.flow import FAMILIES, board_pll, build_bitstream
+from ..boards.flow import FAMILIES, board_pll, build_bitstream, find_tools
 from ..boards.vivado import VIVADO_FLOWS, write_vivado, write_zynq
 from ..gen.axi_files import write_axi
 from ..gen.budget import check_fits
@@ -75,6 +75,8 @@ def build(network: Network, folder: Path, *, board: str, lanes: int | None, tile
     if bitstream and link is None and target.memories == "spram":
         raise ToolError(f"Bitstream for {target.name}: its weights are in single-port RAM, empty at power-up: no self-test is possible; "
                         "add --link BAUD, and load them with spikeloom deploy")
+    if bitstream:
+        find_tools(target)  # before anything is made for them
     if target.memories != "distributed" and storage == "auto":
         storage = "dense"  # sparse projections need memories that are read at once
     if wrapper not in WRAPPERS:
@@ -276,6 +278,7 @@ def compare(folder: Path, clips: Clips | str | Path, *, limit: int | None = None
         states_compared=report.states_compared,
         states_wrong=report.states_wrong + report.readouts_wrong + report.answers_wrong,
         cycles_predicted=report.cycles_predicted, cycles_measured=report.cycles_measured, sops=report.sops, lanes=report.lanes,
-        phases_wrong=report.phases_wrong, clips_flagged=report.clips_flagged, first_divergence=report.first_divergence,
+        counters_compared=report.counters_compared, counters_wrong=report.counters_wrong, phases_wrong=report.phases_wrong,
+        clips_flagged=report.clips_flagged, first_divergence=report.first_divergence,
         words=tuple(labels[answer] if answer < len(labels) else str(answer) for answer in report.answers), confidences=report.confidences,
         verilog_changed=verilog_changed(folder, found))

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from ..boards import catalogue
+from ..boards.board import Board
 from ..spec.errors import FileFormatError, ToolError
 
 __all__ = ["LOADERS", "load_command", "program"]
@@ -26,18 +27,19 @@ def load_command(folder: Path, *, flash: bool = False) -> list[str]:
     folder : that was built with ``--bitstream``.
     flash : the board's flash memory, from which it starts at power-up, instead of the device itself. (An iCE40 is always programmed so.)
 
-    Raises FileFormatError where the project has no bitstream, or not its own; ToolError where openFPGALoader does not know the board.
+    Raises FileFormatError where the project has no bitstream, or not its own (one for Vivado has none: that makes it); ToolError where
+    openFPGALoader does not know the board.
     """
     path = folder / "manifest.json"
     if not path.is_file():
         raise FileFormatError(f"{folder} is not a generated project: it has no manifest.json; make one with spikeloom build --bitstream")
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        name, expected = str(found["bitstream"]), str(found["sha256"][found["bitstream"]])
         board = catalogue.find(str(found["board"]))
-    except KeyError:
-        raise FileFormatError(f"{folder} was built without a bitstream; build it again with --bitstream") from None
-    except (ValueError, TypeError, RecursionError) as error:
+        if "bitstream" not in found:
+            raise FileFormatError(_without_bitstream(folder, board))
+        name, expected = str(found["bitstream"]), str(found["sha256"][found["bitstream"]])
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise FileFormatError(f"{path} is damaged ({type(error).__name__}: {error}); build the project again") from None
     bitstream = folder / name
     inside = bitstream.resolve().is_relative_to(folder.resolve())
@@ -46,6 +48,21 @@ def load_command(folder: Path, *, flash: bool = False) -> list[str]:
     if board.loader is None:
         raise ToolError(f"openFPGALoader does not know the board {board.name}: program {bitstream} with the vendor's tool")
     return [LOADERS[0], "--board", board.loader, *(["--write-flash"] if flash else []), str(bitstream)]
+
+
+def _without_bitstream(folder: Path, board: Board) -> str:
+    """What is to be done with a project that has no bitstream."""
+    from ..boards.vivado import VIVADO_FLOWS  # here: it needs the hardware library, which --help does not
+
+    made = VIVADO_FLOWS.get(board.flow)
+    if made is not None:
+        bitstream = folder / "board" / made
+        return (f"{folder} is a project for Vivado, which makes the bitstream of the board {board.name}: run vivado -mode batch -source chip.tcl in "
+                f"{folder / 'board'}, then program {bitstream} with Vivado's hardware manager, or {LOADERS[0]} --board {board.loader} {bitstream}")
+    if board.flow == "none":
+        return (f"{folder} was built for {board.name}, for which there is no flow to a bitstream: take {folder / 'chip.v'} through your device's own "
+                "tools, or build for one of spikeloom boards")
+    return f"{folder} was built without a bitstream; build it again with --bitstream"
 
 
 def program(folder: Path, *, flash: bool = False) -> list[str]:

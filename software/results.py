@@ -53,6 +53,7 @@ class CosimResult:
     spikes_compared, spikes_wrong : output events of either side, and those that the other side lacks. (What hidden neurons fire follows
         from their membrane potentials, which are all compared.)
     states_compared, states_wrong : membrane potentials; readouts, answers and confidences that differ are among the wrong.
+    counters_compared, counters_wrong : of the tiles, on a chip that has them.
     cycles_predicted, cycles_measured : clock cycles over all phases.
     sops : synaptic operations over all clips.
     lanes : synapses per clock of all tiles together.
@@ -73,6 +74,8 @@ class CosimResult:
     cycles_measured: int
     sops: int
     lanes: int
+    counters_compared: int = 0
+    counters_wrong: int = 0
     phases_wrong: int = 0
     clips_flagged: int = 0
     first_divergence: str = ""
@@ -83,7 +86,7 @@ class CosimResult:
     @property
     def equal(self) -> bool:
         """Whether hardware and models agree in everything; a comparison of nothing proves nothing."""
-        return (self.spikes_wrong == self.states_wrong == self.phases_wrong == self.clips_flagged == 0
+        return (self.spikes_wrong == self.states_wrong == self.counters_wrong == self.phases_wrong == self.clips_flagged == 0
                 and self.cycles_predicted == self.cycles_measured and not self.first_divergence
                 and self.clips > 0 and self.states_compared > 0)
 

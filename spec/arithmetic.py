@@ -7,11 +7,12 @@ the intermediate values (:meth:`Decay.growth_bits` says how many bits a decay ad
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from .errors import NetworkError
+from .fields import check_fields
 
 __all__ = ["Decay", "Rounding", "bits_signed", "bits_unsigned", "round_shift", "saturate"]
 
@@ -78,6 +79,7 @@ class Decay:
     shift_b: int | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self, "Decay", (f.name for f in fields(self) if getattr(self, f.name) is not None), {})
         if self.factor is not None:
             if self.fraction_bits is None or self.shift_a is not None or self.shift_b is not None:
                 raise NetworkError("Decay: a factor goes with fraction_bits and without shifts")

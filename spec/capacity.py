@@ -13,7 +13,7 @@ from .arithmetic import Rounding
 from .errors import CapacityError
 from .neuron import Reset
 
-__all__ = ["FRACTION_BITS", "Capacity", "InputCapacity", "TileCapacity"]
+__all__ = ["FRACTION_BITS", "Capacity", "InputCapacity", "TileBounds", "TileCapacity"]
 
 FRACTION_BITS = 12  # of the factor of a decay: as many as a network may have
 
@@ -44,36 +44,47 @@ class InputCapacity:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TileCapacity:
-    """What one tile has room for: one population, or a slice of one.
+class TileBounds:
+    """What a population, or a slice of one, needs of a tile, and what a tile has room for.
 
     Parameters
     ----------
-    neurons, axons, words : neurons, input lines, and words of P weights (a row of P neurons takes one per axon).
+    neurons, axons : neurons and input lines.
     entries : projections from one source population.
     slots : S, timesteps of events that are held; a power of two.
-    lanes, update_lanes : P and U.
     weight_bits : width of a weight with what its shift exceeds those of its neighbours by.
     payload_min, payload_max : of the events that arrive.
     v_bits : widest membrane potential.
     shift : largest left shift of a sum into v.
     values : its neurons may be leaky integrators that are read, which send v.
-    reset, rounding : the reset rule of its spiking neurons, and the rounding of their decay.
     """
 
     neurons: int
     axons: int
-    words: int
     entries: int
     slots: int
-    lanes: int
-    update_lanes: int
     weight_bits: int
     payload_min: int
     payload_max: int
     v_bits: int
     shift: int
     values: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileCapacity(TileBounds):
+    """What one tile has room for: one population, or a slice of one.
+
+    Parameters
+    ----------
+    words : of P weights (a row of P neurons takes one per axon).
+    lanes, update_lanes : P and U.
+    reset, rounding : the reset rule of its spiking neurons, and the rounding of their decay.
+    """
+
+    words: int
+    lanes: int
+    update_lanes: int
     reset: Reset
     rounding: Rounding
 

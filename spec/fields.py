@@ -1,4 +1,4 @@
-"""Fields of the network's parts: integers that are integers, and members of enumerations, also given by their names."""
+"""Fields of the network's parts: integers that are integers, members of enumerations, also given by their names, and text that is text."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import operator
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from .errors import NetworkError
 
-__all__ = ["check_fields"]
+__all__ = ["array_of", "check_fields", "check_texts"]
 
 
 def check_fields(part: Any, where: str, integers: Iterable[str], enums: Mapping[str, type[enum.Enum]]) -> None:
@@ -29,5 +31,20 @@ def check_fields(part: Any, where: str, integers: Iterable[str], enums: Mapping[
             known = ", ".join(repr(member.value) for member in kind)
             try:
                 object.__setattr__(part, name, kind(value))
-            except ValueError:
+            except (ValueError, TypeError):
                 raise NetworkError(f"{where}: {name} must be one of {known}, not {value!r}") from None
+
+
+def check_texts(part: Any, where: str, names: Iterable[str]) -> None:
+    """Raises NetworkError that begins with ``where`` for a field that is no text."""
+    for name in names:
+        if not isinstance(getattr(part, name), str):
+            raise NetworkError(f"{where}: {name} must be text, not {getattr(part, name)!r}")
+
+
+def array_of(value: Any, what: str) -> np.ndarray:
+    """``value`` as an array. Raises NetworkError that begins with ``what`` for rows of unequal lengths, and for what NumPy cannot take."""
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise NetworkError(f"{what} must be an array of numbers, with rows of one length ({error})") from None

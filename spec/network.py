@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from types import MappingProxyType
 import numpy as np
 
 from .errors import NetworkError
+from .fields import check_texts
 from .neuron import Gain, Kind, Model, Port, Readout, Refractory, Reset
 from .population import MAX_NEURONS, Population
 from .projection import Projection
@@ -46,12 +47,14 @@ class Network:
     metadata: Mapping = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_texts(self, f"Network {self.name!r}", ("name",))
         if not _NAME.fullmatch(self.name):
             raise NetworkError(f"Network {self.name!r}: a name is a letter, then letters, digits and underscores, at most 63 in all; rename it")
-        object.__setattr__(self, "populations", tuple(self.populations))
-        object.__setattr__(self, "projections", tuple(self.projections))
-        for parts, kind in ((self.populations, Population), (self.projections, Projection)):
-            for number, part in enumerate(parts):
+        for name, kind in (("populations", Population), ("projections", Projection)):
+            if not isinstance(getattr(self, name), Iterable):
+                raise NetworkError(f"Network {self.name!r}: {name} must be a list of {kind.__name__}s, not {getattr(self, name)!r}")
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+            for number, part in enumerate(getattr(self, name)):
                 if not isinstance(part, kind):
                     raise NetworkError(f"Network {self.name!r}: number {number} of its {kind.__name__.lower()}s is {part!r}, not a {kind.__name__}")
         try:

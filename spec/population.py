@@ -11,7 +11,7 @@ import numpy as np
 
 from .arithmetic import Decay, Rounding
 from .errors import NetworkError
-from .fields import check_fields
+from .fields import array_of, check_fields, check_texts
 from .neuron import Gain, Model, Readout, Refractory, Reset
 from .traits import MembraneFormat, ModelTraits
 
@@ -24,7 +24,7 @@ _VALUE_READOUTS = (Readout.LAST, Readout.SUM, Readout.MAX)
 
 
 def _frozen_array(value: Any, length: int, what: str) -> np.ndarray:
-    array = np.asarray(value)
+    array = array_of(value, what)
     if array.dtype.kind not in "iu":
         raise NetworkError(f"{what} must be integers, not {array.dtype}; quantize it first")
     array = np.array(np.broadcast_to(array, (length,)) if array.ndim == 0 else array, dtype=np.int64)
@@ -104,6 +104,7 @@ class Population(ModelTraits, MembraneFormat):
 
     def __post_init__(self) -> None:
         where = f"Population {self.name!r}"
+        check_texts(self, where, ("name",))
         if not _NAME.fullmatch(self.name):
             raise NetworkError(f"{where}: a name is a letter, then letters, digits and underscores, at most 63 in all; rename it")
         check_fields(self, where, _INTEGERS, _ENUMS)
@@ -122,8 +123,9 @@ class Population(ModelTraits, MembraneFormat):
         for name, of in (("beta", "decay"), ("alpha", "current_decay")):
             if getattr(self, name) is not None:
                 self._check_factors(name, of, where)
-        if not isinstance(self.held, bool):
-            raise NetworkError(f"{where}: held must be True or False, not {self.held!r}")
+        for name in ("held", "output"):
+            if not isinstance(getattr(self, name), bool):
+                raise NetworkError(f"{where}: {name} must be True or False, not {getattr(self, name)!r}")
         if self.readout is not Readout.NONE:
             object.__setattr__(self, "output", True)
         self._check_classes(where)
@@ -199,7 +201,8 @@ class Population(ModelTraits, MembraneFormat):
             unused += ["v_floor", "beta"]
         for name in unused:
             value, default = getattr(self, name), _DEFAULTS[name]
-            if bool(value.any()) if isinstance(value, np.ndarray) and default == 0 else value is not default and value != default:
+            array = isinstance(value, np.ndarray)  # whose default is 0, or None
+            if (default is None or bool(value.any())) if array else (value is not default and value != default):
                 raise NetworkError(f"{where}: {name} means nothing to the model {self.model.value}; leave it out")
 
     def _check_ranges(self, where: str) -> None:
@@ -239,7 +242,7 @@ class Population(ModelTraits, MembraneFormat):
                                "which sums them, and read that")
 
     def _check_gate(self, where: str) -> None:
-        table = np.asarray([] if self.gate_table is None else self.gate_table)
+        table = array_of([] if self.gate_table is None else self.gate_table, f"{where}: gate_table")
         n = table.size
         if table.ndim != 1 or table.dtype.kind not in "iu" or n < 2 or n > 1 << 12 or n & (n - 1):
             raise NetworkError(f"{where}: a SPIKGRU needs a gate_table of 2, 4, ... 4096 integers, "

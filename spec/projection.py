@@ -13,7 +13,7 @@ import numpy as np
 
 from .convolution import Conv
 from .errors import NetworkError
-from .fields import check_fields
+from .fields import array_of, check_fields, check_texts
 from .neuron import Kind, Port
 
 __all__ = ["Projection"]
@@ -55,7 +55,8 @@ class Projection:
 
     def __post_init__(self) -> None:
         where = f"Projection {self.source} -> {self.target}"
-        weights = np.asarray(self.weights)
+        check_texts(self, where, ("source", "target", "matrix"))
+        weights = array_of(self.weights, f"{where}: weights")
         check_fields(self, where, ("weight_bits", "delay", "shift"), {"port": Port, "kind": Kind})
         if not isinstance(self.conv, Conv) and (self.kind is Kind.CONV or self.conv is not None):
             raise NetworkError(f"{where}: kind 'conv' needs its geometry, a Conv, not {self.conv!r}")
@@ -101,7 +102,7 @@ class Projection:
         Raises NetworkError, with the first index that is out of range.
         """
         where = f"Projection {others.get('source')} -> {others.get('target')}"
-        book, indices = np.asarray(codebook), np.asarray(indices)
+        book, indices = array_of(codebook, f"{where}: a codebook"), array_of(indices, f"{where}: indices")
         if indices.dtype.kind not in "iu" or indices.ndim != 2:
             raise NetworkError(f"{where}: indices must be a matrix of integers, not {indices.dtype} of shape {list(indices.shape)}; "
                                "give [target size, source size]")
@@ -177,7 +178,7 @@ def _map_bounds(projection: Projection, payloads: tuple[int, int]) -> tuple[np.n
 
 
 def _checked_codebook(codebook: Sequence[int], where: str) -> tuple[int, ...]:
-    values = np.asarray(codebook)
+    values = array_of(codebook, f"{where}: a codebook")
     if values.dtype.kind not in "iu" or values.ndim != 1 or not 2 <= len(values) <= 16:
         raise NetworkError(f"{where}: a codebook has 2 to 16 integers, not {values.dtype} of shape {list(values.shape)}")
     if int(values.min()) < -128 or int(values.max()) > 127:

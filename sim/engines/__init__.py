@@ -33,7 +33,7 @@ _COMPILED_BATCH = 8  # clips: often enough for the progress to move
 
 def run(engine: str, directory: Path, chip: ChipSpec, network: Network, clips: Clips, *,
         progress: Callable[[int, int], None] | None = None, threads: int | None = None, load: np.ndarray | None = None) -> ComparisonReport:
-    """Play clips on the chip in ``directory`` and compare every output event, readout, answer, membrane potential and phase length.
+    """Play clips on the chip in ``directory`` and compare every output event, readout, answer, membrane potential, phase length and counter.
 
     Parameters
     ----------

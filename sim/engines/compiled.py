@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..layout import Layout
+from ..layout import COUNTERS, Layout
 from ..observed import Observed
 from ..scenario import Scenario
 from .compiled_driver import STAGES, driver_source
@@ -41,7 +41,7 @@ class CompiledChip:
         library = ctypes.CDLL(str(_library(directory, layout)))
         library.chip_new.restype = ctypes.c_void_p
         library.chip_delete.argtypes = [ctypes.c_void_p]
-        library.chip_play.argtypes = [ctypes.c_void_p] * 10
+        library.chip_play.argtypes = [ctypes.c_void_p] * 11
         if load is not None:
             library.chip_load.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64]
         self._library = library
@@ -59,6 +59,7 @@ class CompiledChip:
         potentials = np.zeros((scenario.n_clips, n_steps, n_states), dtype=np.int32)
         traced = np.zeros((scenario.n_clips, n_steps, n_states), dtype=np.uint8)
         results = np.zeros((scenario.n_clips, 13), dtype=np.int64)
+        counters = np.zeros((scenario.n_clips, len(layout.counted), len(COUNTERS)), dtype=np.int64)
         spikes, readouts, hang, n = np.empty((max_spikes, 5), dtype=np.int64), np.empty((max_readouts, 4), dtype=np.int64), "", 0
         all_spikes, all_readouts = [np.empty((0, 6), dtype=np.int64)], [np.empty((0, 5), dtype=np.int64)]
         chip = self._library.chip_new()
@@ -67,7 +68,7 @@ class CompiledChip:
                 hang = "the chip did not take the words of its configuration"
             while n < scenario.n_clips and not hang:
                 offsets = np.ascontiguousarray(scenario.event_offset[n * n_steps : (n + 1) * n_steps + 1])
-                arrays = (numbers, offsets, words, cycles[n], potentials[n], traced[n], spikes, readouts, results[n])
+                arrays = (numbers, offsets, words, cycles[n], potentials[n], traced[n], spikes, readouts, counters[n], results[n])
                 if self._library.chip_play(chip, *(a.ctypes.data for a in arrays)):
                     *_, clocks, phase, step, stage = (int(i) for i in results[n])
                     hang = (f"no end after {clocks} clock cycles: the chip is in phase {phase} of {n_phases}, the testbench at timestep {step}, "
@@ -79,7 +80,8 @@ class CompiledChip:
             self._library.chip_delete(chip)
         return Observed(phase_cycles=cycles[:n], extra_phases=results[:n, 3], potentials=potentials[:n], traced=traced[:n],
                         stray_traces=results[:n, 2], spikes=np.concatenate(all_spikes), readouts=np.concatenate(all_readouts),
-                        answers=results[:n, 6:9], errors=results[:n, 4], rejected=results[:n, 5], hang=hang)
+                        answers=results[:n, 6:9], errors=results[:n, 4], rejected=results[:n, 5],
+                        counters=counters[:n], hang=hang)
 
 
 def _table(clip: int, rows: np.ndarray, count: int) -> np.ndarray:

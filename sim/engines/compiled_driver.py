@@ -75,7 +75,7 @@ extern "C" void chip_delete(void *player) { delete static_cast<Player *>(player)
 // See CompiledChip in compiled.py for the arguments; returns 0, or 1 if the watchdog ended the clip.
 extern "C" int chip_play(void *handle, const int64_t *numbers, const int64_t *event_offset, const uint64_t *event_words,
                          int64_t *phase_cycles, int32_t *potentials, uint8_t *traced,
-                         int64_t *spikes, int64_t *readouts, int64_t *results) {
+                         int64_t *spikes, int64_t *readouts, int64_t *counters, int64_t *results) {
     Player &player = *static_cast<Player *>(handle);
     Top &top = player.top;
     const int64_t n_steps = numbers[0], n_phases = numbers[1], watchdog = numbers[2], max_spikes = numbers[3], max_readouts = numbers[4];
@@ -174,6 +174,7 @@ extern "C" int chip_play(void *handle, const int64_t *numbers, const int64_t *ev
     results[6] = @ANSWER_VALID@;
     results[7] = @ANSWER_INDEX@;
     results[8] = @ANSWER_CONFIDENCE@;
+    @COUNTERS@
     results[9] = clocks;
     results[10] = phase;
     results[11] = step;
@@ -243,7 +244,8 @@ def driver_source(layout: Layout, cxxrtl: str) -> str:
     ports = {name: member for name, member in port_names(cxxrtl, layout.name).items() if layout.carries(name)}
     for name in ("clk", "rst", "events__valid", "events__ready", "control__valid", "control__ready", "control__payload", "spikes__valid",
                  "spikes__ready", "status__start", "status__finish", *(() if layout.answer is None else ANSWER_PORTS),
-                 *(f"trace_{k}__valid" for k in range(len(layout.traces)))):
+                 *(f"trace_{k}__valid" for k in range(len(layout.traces))),
+                 *(f"counters_{k}" for k in range(len(layout.counters)))):
         if name not in ports:
             raise ValueError(f"module {layout.name} has no port {name}")
     constants = [
@@ -270,7 +272,7 @@ def driver_source(layout: Layout, cxxrtl: str) -> str:
     for mark, text in (
             ("READOUTS_READY", "put(top.p_readouts____ready, 1);" if "readouts__ready" in ports else ""),
             ("PUT_EVENT", "if (offers_event) put(top.p_events____payload, event_words[event]);" if "events__payload" in ports else ""),
-            ("SPIKE", spike), ("READOUT", readout), ("TRACES", "\n        ".join(traces)),
+            ("COUNTERS", "\n    ".join(_counters(layout, ports))), ("SPIKE", spike), ("READOUT", readout), ("TRACES", "\n        ".join(traces)),
             ("ERRORS", "int64_t(bits(now(top.p_status____errors), 0, 63))" if "status__errors" in ports else "0"),
             ("REJECTED", "any(now(top.p_status____rejected))" if "status__rejected" in ports else "0"),
             *((name.upper().replace("__", "_"), "0" if layout.answer is None else f"int64_t(bits(now(top.{ports[name]}), 0, 63))")
@@ -290,6 +292,13 @@ def _fields(layout: Layout, ports: dict[str, str], stream: str, names: tuple[str
         word = f"bits(now(top.{ports[f'{stream}__payload']}), {field.offset}, {field.width})"
         out += f"                row[{first + i}] = {f'extend({word}, {field.width})' if field.signed else f'int64_t({word})'};\n"
     return out
+
+
+def _counters(layout: Layout, ports: dict[str, str]) -> list[str]:
+    """Statements that take the counters of all groups."""
+    places = [(ports[f"counters_{k}"], group * table.width + field.offset, field.width)
+              for k, table in enumerate(layout.counters) for group in range(len(table.populations)) for field in table.fields]
+    return [f"counters[{n}] = int64_t(bits(now(top.{port}), {offset}, {width}));" for n, (port, offset, width) in enumerate(places)]
 
 
 def _array(name: str, values: np.ndarray) -> str:

@@ -24,6 +24,9 @@ def mismatches(layout: Layout, expected: dict[str, np.ndarray], observed: dict[s
         lines += _readouts(layout, where, expected["readout_index"], expected["readout_values"][clip],
                            observed["readouts"][observed["readouts"][:, 0] == clip, 1:])
         lines += _answer(where, expected["answers"][clip].tolist(), observed["answers"][clip].tolist())
+        if layout.counters:
+            lines += [f"{where}, counter of population {name}: expected {wanted} {counter}, got {got}" for name, counter, wanted, got in
+                      layout.differing_counters(expected["group_events"][clip], expected["work"][clip], observed["counters"][clip])]
         for name, what in (("extra_phases", "phases too many"), ("stray_traces", "membrane updates out of turn"),
                            ("errors", "as error flags, expected 0"), ("rejected", "as rejected events, expected 0")):
             if observed[name][clip]:

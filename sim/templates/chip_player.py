@@ -11,7 +11,7 @@ import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, ReadOnly
-from layout import ANSWER_PORTS, Layout
+from layout import ANSWER_PORTS, COUNTERS, Layout
 
 __all__ = ["Hang", "Player", "Recording"]
 
@@ -36,6 +36,8 @@ class Recording:
         self.spikes: list[tuple[int, ...]] = []
         self.readouts: list[tuple[int, ...]] = []
         self.answers: list[list[int]] = []
+        self.counters: list[list[list[int]]] = []
+        self._n_counted = len(layout.counted)
         self.hang = ""
 
     def begin_clip(self) -> None:
@@ -46,11 +48,13 @@ class Recording:
         for counts in (self.extra_phases, self.stray_traces, self.errors, self.rejected):
             counts.append(0)
         self.answers.append([0, 0, 0])
+        self.counters.append([[0] * len(COUNTERS)] * self._n_counted)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All of it, for an .npz file."""
         names = ("phase_cycles", "potentials", "traced", "extra_phases", "stray_traces", "errors", "rejected", "answers")
         return {**{name: np.array(getattr(self, name)) for name in names},
+                "counters": np.array(self.counters, dtype=np.int64).reshape(len(self.counters), self._n_counted, len(COUNTERS)),
                 "spikes": np.array(self.spikes, dtype=np.int64).reshape(-1, 6),
                 "readouts": np.array(self.readouts, dtype=np.int64).reshape(-1, 5),
                 "hang": np.frombuffer(self.hang.encode(), dtype=np.uint8)}
@@ -74,7 +78,8 @@ class Player:
         self._words = layout.event_words(vectors["event_population"], vectors["event_neuron"], vectors["event_payload"])
         self._ports = {name: getattr(dut, name, None) if layout.carries(name) else None for name in (
             "events__payload", "spikes__payload", "readouts__valid", "readouts__ready", "readouts__payload", "config__valid",
-            "status__errors", "status__rejected", *ANSWER_PORTS, *(f"trace_{k}__index" for k in range(len(layout.traces))))}
+            "status__errors", "status__rejected", *ANSWER_PORTS, *(f"trace_{k}__index" for k in range(len(layout.traces))),
+            *(f"counters_{k}" for k in range(len(layout.counters))))}
         self._traces = [getattr(dut, f"trace_{k}__valid") for k in range(len(layout.traces))]
         self._clocks = self._phase = self._step = 0
         self._doing = "power-up"
@@ -117,6 +122,7 @@ class Player:
         recording.errors[clip] = self._word("status__errors")
         recording.rejected[clip] = int(self._word("status__rejected") != 0)
         recording.answers[clip] = [self._word(port) for port in ANSWER_PORTS]
+        recording.counters[clip] = [row for k, table in enumerate(self._layout.counters) for row in table.take(self._word(f"counters_{k}"))]
 
     async def _run(self, clip: int) -> None:
         """From the clock of the first start (its falling edge has just been) to the end of READ."""

@@ -1,4 +1,5 @@
-"""cocotb test of a generated chip: every output event, readout, answer, membrane potential and phase length must be as expected.
+"""cocotb test of a generated chip: every output event, readout, answer, membrane potential, phase length and counter must be
+as expected.
 
 Files, each with an environment variable that names another: COSIM_MANIFEST ../manifest.json, COSIM_VECTORS vectors.npz,
 COSIM_EXPECTED expected.npz. With COSIM_OBSERVED set, what was seen is written to that file and not checked here.

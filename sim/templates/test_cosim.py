@@ -16,7 +16,7 @@ PROJECT = HERE.parent
 
 
 def test_chip_equals_its_models(monkeypatch):
-    """Every output event, readout, answer, membrane potential and phase length, on all clips of vectors.npz."""
+    """Every output event, readout, answer, membrane potential, phase length and counter, on all clips of vectors.npz."""
     simulator = os.environ.get("SIM", "icarus")
     manifest = json.loads((PROJECT / "manifest.json").read_text(encoding="utf-8"))
     build = HERE / "build" / simulator

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["add_device", "add_json", "add_limit", "positive", "positive_number"]
+__all__ = ["add_device", "add_json", "add_limit", "integer_within", "number_within", "positive", "positive_number"]
 
 
 def positive(text: str) -> int:
@@ -28,6 +29,34 @@ def positive_number(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"must be a number above 0, not {text!r}")
     return value
+
+
+def integer_within(low: int, high: int) -> Callable[[str], int]:
+    """A type of integers of ``low`` to ``high``."""
+    def integer(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"must be an integer of {low} to {high}, not {text!r}")
+        return value
+
+    return integer
+
+
+def number_within(low: float, high: float) -> Callable[[str], float]:
+    """A type of numbers of ``low`` to ``high``."""
+    def number(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"must be a number of {low:g} to {high:,g}, not {text!r}")
+        return value
+
+    return number
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

@@ -7,10 +7,12 @@ was attached.
 from __future__ import annotations
 
 import argparse
+import json
 
 from ...boards import catalogue
 from ...boards.board import Board, UartPins
 from ..report import table
+from .arguments import add_json
 
 __all__ = ["add_arguments", "run"]
 
@@ -19,11 +21,15 @@ _TRIED = {"built": "built here", "planned": "plan only", "": "not tried"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declares no arguments."""
+    """Declares the arguments."""
+    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Shows one line per board."""
+    """Shows one line per board; with ``--json`` an object of them by name."""
+    if args.json:
+        print(json.dumps({name: _values(catalogue.find(name)) for name in catalogue.names()}))
+        return 0
     rows = []
     for name in catalogue.names():
         board = catalogue.find(name)
@@ -33,6 +39,13 @@ def run(args: argparse.Namespace) -> int:
     print(table(rows, ("board", "description", "flow", "clock/MHz", "LUTs", "block RAMs", "bits of one", "multipliers", "host link", "tried")))
     print("\nNo board was attached to the machine on which this was made: nothing was tested on hardware.")
     return 0
+
+
+def _values(board: Board) -> dict[str, object]:
+    """What a program may ask for; ``bitstream``: ``build --bitstream`` makes one."""
+    bitstream = board.flow not in _FLOWS
+    return {"description": board.description, "flow": board.flow, "bitstream": bitstream, "clock_mhz": board.clock_mhz, "budget": dict(board.budget),
+            "memories": board.memories, "link": {"-": None}.get(link := _link(board), link), "loader": board.loader, "tried": board.tried or None}
 
 
 def _link(board: Board) -> str:

@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--export-state", action="store_true", help="neuron states can be read back over the configuration port")
     parser.add_argument("--counts", metavar="NAMES",
                         help="populations whose spikes are counted as well, separated by commas: READ gives the counts (docs/topology.md)")
-    parser.add_argument("--counters", action="store_true", help="tiles count events, synaptic operations, updates and spikes")
+    parser.add_argument("--counters", action="store_true", help="tiles count events, synaptic operations, updates and spikes; cosim compares them")
     parser.add_argument("--link", metavar="BAUD", type=positive,
                         help="also write device.v, the chip behind a host link (UART) of this rate; see deploy and run")
     parser.add_argument("--clock", metavar="HZ", type=positive, help="clock of the chip (default: the board's oscillator; link of generic: 25000000)")
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="a chip of the network's capacity, into which deploy and run load any other network that fits (docs/overlay.md)")
     parser.add_argument("--also", metavar="NET.npz", type=Path, action="append", default=[], help="an overlay has room for this network, too")
     parser.add_argument("--capacity", metavar="NAME=N,...", action="append", default=[],
-                        help="an overlay has at least so many tiles, neurons, axons, synapses, ... (one number, or per tile N/N/...)")
+                        help="an overlay has at least so many tiles, neurons, axons, synapses, ... (one number, or N/N/... per tile or input)")
     parser.add_argument("--bitstream", action="store_true", help="also synthesise, place and route")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, required=True, help="the folder to write")
     add_json(parser)
@@ -66,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
         raise SpikeLoomError("--min-area and --rate STEPS_PER_S go together: the least area that keeps that rate")
     if args.input is not None and not (args.fit or args.min_area):
         raise SpikeLoomError("--input is what --fit and --min-area count cycles on: give one of them, or leave it out")
+    if args.limit is not None and args.input is None:
+        raise SpikeLoomError("--limit is of the clips of --input: give those, or leave it out")
     strange = {p.name for p in args.output.iterdir()} - _OURS if (args.output / "manifest.json").is_file() else set()
     if strange:
         raise SpikeLoomError(f"Cannot write the folder {args.output}: it holds {', '.join(sorted(strange)[:3])}, which SpikeLoom did not write and "

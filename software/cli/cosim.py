@@ -1,6 +1,7 @@
 """Run the Verilog of a build and compare it with the golden model and the cycle model.
 
-Every output event, every readout and answer, every membrane potential at every timestep and the cycle count of every phase are compared.
+Every output event, every readout and answer, every membrane potential at every timestep and the cycle count of every phase are compared,
+and of a build with --counters every counter.
 The exit status is 0 if all are equal and 1 if any differs.
 """
 
@@ -38,11 +39,13 @@ def run(args: argparse.Namespace) -> int:
         result = api.cosim(args.directory, args.input, limit=args.limit, engine=args.engine, progress=progress.update,
                            network=None if args.network is None else api.load(args.network))
     if args.json:
+        counters = ("counters_compared", "counters_wrong") if result.counters_compared else ()
         print(json_line(result, ("clips", "accuracy", "spikes_compared", "spikes_wrong", "states_compared", "states_wrong",
-                                 "cycles_predicted", "cycles_measured", "sops", "lanes", "words", "confidences")))
+                                 "cycles_predicted", "cycles_measured", "sops", "lanes", "words", "confidences", *counters)))
         return 0 if result.equal else 1
     print(table([("output spikes", result.spikes_compared, result.spikes_wrong),
                  ("states and readouts", result.states_compared, result.states_wrong),
+                 *([("counters", result.counters_compared, result.counters_wrong)] if result.counters_compared else []),
                  ("cycles", result.cycles_predicted, abs(result.cycles_measured - result.cycles_predicted))],
                 ("what", "compared", "wrong")))
     print()

@@ -15,7 +15,7 @@ from ...spec.errors import SpikeLoomError
 from .. import api
 from ..atomic import replace_file
 from ..progress import Progress
-from .arguments import add_json
+from .arguments import add_json, integer_within, number_within, positive_number
 
 __all__ = ["add_arguments", "run"]
 
@@ -34,16 +34,6 @@ def _weight_bits(text: str) -> int | str | dict[str, int]:
     return bits["*"] if list(bits) == ["*"] else bits
 
 
-def _points(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 100:
-        raise argparse.ArgumentTypeError(f"must be 0 to 100 points, not {text!r}")
-    return value
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument("source", metavar="SRC", type=Path, help="the float network")
@@ -51,25 +41,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bits", "--weight-bits", dest="weight_bits", type=_weight_bits, default=8, metavar="N",
                         help="bits of a weight, 1 to 8 (default 8); or by projection, such as 'input->hidden1=6,4', 4 being that of the others; or "
                              "auto: the fewest that keep the accuracy on --input, which then needs labels")
-    parser.add_argument("--max-drop", type=_points, metavar="POINTS",
+    parser.add_argument("--max-drop", type=number_within(0, 100), metavar="POINTS",
                         help="with --bits auto: accuracy that may be lost against float, in points (default 1.0)")
     parser.add_argument("--scale", choices=("neuron", "layer"), default="neuron",
                         help="one weight scale per neuron, which is the more exact, or per layer (default neuron)")
     parser.add_argument("--decay", choices=("multiply", "shift"), default="multiply",
                         help="decays by a multiplier, or by two shifts, which is smaller and less exact (default multiply)")
-    parser.add_argument("--v-bits", type=int, metavar="N", help="bits of every membrane, 2 to 32 (default: chosen, and reported)")
-    parser.add_argument("--i-bits", type=int, metavar="N", help="bits of every synaptic current, 2 to 32 (default: chosen, and reported)")
+    parser.add_argument("--v-bits", type=integer_within(2, 32), metavar="N",
+                        help="bits of every membrane, 2 to 32 (default: chosen, and reported)")
+    parser.add_argument("--i-bits", type=integer_within(2, 32), metavar="N",
+                        help="bits of every synaptic current, 2 to 32 (default: chosen, and reported)")
     parser.add_argument("--input", metavar="CLIPS", type=Path, help="clips to compare both networks on")
     add_json(parser)
     layers = parser.add_argument_group("layers, where the file does not say or says otherwise")
-    layers.add_argument("--beta", type=float, help="decay of the membrane per timestep (default: that of the file, else 0.9)")
-    layers.add_argument("--threshold", type=float, help="firing threshold (default: that of the file, else 1.0)")
+    layers.add_argument("--beta", type=number_within(0, 1), help="decay of the membrane per timestep (default: that of the file, else 0.9)")
+    layers.add_argument("--threshold", type=positive_number, help="firing threshold (default: that of the file, else 1.0)")
     layers.add_argument("--reset", choices=("subtract", "subtract_before_decay", "zero", "zero_after", "none"),
                         help="what a spike does to the membrane (default: that of the file, else subtract, and of a NIR graph zero)")
     layers.add_argument("--readout", choices=("count", "last", "sum", "max"),
                         help="what the last layer is read by: its spike count, or its membrane, and then it does not fire (default count)")
     graph = parser.add_argument_group("NIR graphs (.nir), which give differential equations and leave the step open")
-    graph.add_argument("--dt", type=float, metavar="SECONDS", help="timestep; needed where the graph has time constants and does not say it")
+    graph.add_argument("--dt", type=positive_number, metavar="SECONDS",
+                       help="timestep; needed where the graph has time constants and does not say it")
     graph.add_argument("--decay-form", choices=("euler", "exponential"),
                        help="decay 1 - dt/tau, as Norse and snnTorch compute, or exp(-dt/tau) (default euler)")
     graph.add_argument("--fires", choices=("above", "at"), help="whether v has to be above its threshold, or at it is enough (default above)")

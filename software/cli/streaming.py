@@ -10,10 +10,13 @@ from ...spec.network import Network
 from .. import api
 from ..progress import Progress
 from ..report import json_line, table
+from ..stream.settings import RANGES
+from .arguments import number_within
 
 __all__ = ["add_sources", "add_streaming", "refuse_streaming", "spot"]
 
 _OPTIONS = ("window", "every", "smooth", "refractory", "threshold", "temperature", "slide", "running_mean", "step_ms", "seconds", "plot")
+_RANGES = {"step-ms": (0.001, 1e5), "seconds": (0.001, 1e9)}  # of what is no setting
 
 
 def add_sources(group: argparse._MutuallyExclusiveGroup) -> None:
@@ -33,21 +36,12 @@ def add_streaming(parser: argparse.ArgumentParser) -> None:
                        ("temperature", "of the softmax, in units of a score (default: the scores' deviation)"),
                        ("step-ms", "length of a timestep, for --events of a network that does not say it"),
                        ("seconds", "of --mic: how long it listens")):
-        group.add_argument(f"--{name}", metavar="N", type=_number, help=what)
+        low, high = _RANGES.get(name) or RANGES.get(name) or RANGES[f"{name}_s"]
+        group.add_argument(f"--{name}", metavar="N", type=number_within(low, high), help=what)
     group.add_argument("--slide", action="store_true", help="make each window a clip of its own, from cleared states (window / every times the work)")
     group.add_argument("--running-mean", action="store_true", help="of a 'centred' front end: take off the mean of the last second, not of the clip")
     group.add_argument("--plot", metavar="FILE.png", type=Path,
                        help="draw spectrogram, spikes, scores and words (needs matplotlib); compares a device with the golden model, too")
-
-
-def _number(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 1e12:
-        raise argparse.ArgumentTypeError(f"must be a number of at least 0, not {text!r}")
-    return value
 
 
 def refuse_streaming(args: argparse.Namespace) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Protocol
 
 from ...spec.errors import DeviceError
 
 __all__ = ["Transport", "open_transport"]
+
+# What names a serial port: a path, a port of Windows, a URL of pyserial.
+_PORT = re.compile(r"\.{0,2}/.+|(\\\\\.\\)?COM[0-9]+|[a-z0-9]+://.+", re.IGNORECASE)
 
 
 class Transport(Protocol):
@@ -55,6 +59,10 @@ def open_transport(target: str, *, baud: int | None = None, record: Path | None 
         from .replay import ReplayTransport
 
         transport = ReplayTransport(Path(where))
+    elif not _PORT.fullmatch(target) and (not Path(target).exists() or Path(target).is_dir()):
+        streams = "; golden, the model, is for streams alone: spikeloom run --wav, --events, --mic" if target == "golden" else ""
+        raise DeviceError(f"No device {target!r}: there are serial ports (/dev/ttyUSB0, COM3, or a URL such as socket://HOST:PORT), sim:DIR (the "
+                          f"compiled Verilog of a build with --link) and replay:FILE (a recording){streams}")
     else:
         from .serial_port import SerialTransport
 

@@ -9,6 +9,7 @@ timestep later: the edge that closes it, seen from the inputs, gets delay 1.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -31,10 +32,9 @@ __all__ = ["NirOptions", "is_nir", "read_nir"]
 
 def is_nir(source: Any) -> bool:
     """Whether a source is a NIR graph: a file by its suffix, or a ``nir.NIRGraph``."""
-    if isinstance(source, FloatNetwork):
-        return False
-    return all(hasattr(source, name) for name in ("nodes", "edges", "to_dict")) or (
-        not hasattr(source, "nodes") and Path(source).suffix.lower() in (".nir", ".h5", ".hdf5"))
+    if isinstance(source, (str, os.PathLike)):
+        return Path(source).suffix.lower() in (".nir", ".h5", ".hdf5")
+    return all(hasattr(source, name) for name in ("nodes", "edges", "to_dict"))
 
 
 def read_nir(source: Any, options: NirOptions | None = None, **values: Any) -> FloatNetwork:

@@ -10,19 +10,12 @@ import numpy as np
 from ...sim._readouts import MAX_COUNT
 from ...spec.errors import NetworkError
 from ...spec.network import Network, Population, Readout
+from .answering import answering
 from .players import Player
 
-__all__ = ["CarriedScores", "SlidScores", "answering"]
+__all__ = ["CarriedScores", "SlidScores"]
 
 _LINEAR = (Readout.SUM, Readout.COUNT, Readout.VOTE)
-
-
-def answering(network: Network) -> Population:
-    """The population whose readouts answer; NetworkError if there is none."""
-    read = [p for p in network.populations if p.readout is not Readout.NONE]
-    if not read:
-        raise NetworkError(f"No population of network {network.name!r} has a readout, so it spots nothing")
-    return read[-1]
 
 
 class CarriedScores:
@@ -62,11 +55,21 @@ class CarriedScores:
         self._held = np.concatenate([self._held, payloads])
         while len(self._held) >= self._every:
             piece, self._held = self._held[:self._every], self._held[self._every:]
-            if int(np.abs(self._sums[-1]).max()) > self._limit:
-                self._renew()
-            self._take(piece)
-            self._step += self._every
-            yield self._step, self._sums[-1] - self._sums[0] if self._linear else self._sums[-1]
+            yield self._score(piece)
+
+    def finish(self) -> Iterator[tuple[int, np.ndarray]]:
+        """At the end of the stream: the last timestep and its scores, if it is none that was read. The window is then as much shorter as the last
+        piece is."""
+        if len(self._held):
+            yield self._score(self._held)
+            self._held = self._held[:0]
+
+    def _score(self, piece: np.ndarray) -> tuple[int, np.ndarray]:
+        if int(np.abs(self._sums[-1]).max()) > self._limit:
+            self._renew()
+        self._take(piece)
+        self._step += len(piece)
+        return self._step, self._sums[-1] - self._sums[0] if self._linear else self._sums[-1]
 
     def _take(self, piece: np.ndarray, again: bool = False) -> None:
         self._sums.append(self._player.play(piece, again))
@@ -101,10 +104,20 @@ class SlidScores:
         before = np.zeros((self._window, *came.shape[1:]), came.dtype) if self._held is None else self._held
         self._held = np.concatenate([before, came])
         while len(self._held) >= self._window + self._every:
-            self._held = self._held[self._every:]
-            self._moment += self._every
-            self._player.reset()
-            yield self._moment, self._sign * self._player.play(self._encode(self._held[:self._window]))
+            yield self._score(self._every)
+
+    def finish(self) -> Iterator[tuple[int, np.ndarray]]:
+        """At the end of the stream: the last sample or timestep and the scores of the window that ends there, if it is none that was read."""
+        left = 0 if self._held is None else len(self._held) - self._window
+        if left:
+            yield self._score(left)
+
+    def _score(self, further: int) -> tuple[int, np.ndarray]:
+        assert self._held is not None
+        self._held = self._held[further:]
+        self._moment += further
+        self._player.reset()
+        return self._moment, self._sign * self._player.play(self._encode(self._held[:self._window]))
 
 
 def _limit(p: Population, steps: int) -> int:

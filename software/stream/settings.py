@@ -9,10 +9,12 @@ from typing import Any
 from ...spec.errors import NetworkError
 from ...spec.network import Network
 from ..encoders.settings import within
+from .answering import answers
 
-__all__ = ["StreamSettings"]
+__all__ = ["RANGES", "StreamSettings"]
 
-_RANGES = {"window_s": (0.01, 60.0), "every_s": (0.001, 10.0), "smooth_s": (0.001, 60.0), "refractory_s": (0.0, 60.0), "threshold": (0.0, 1.0),
+# Least and most of each number.
+RANGES = {"window_s": (0.01, 60.0), "every_s": (0.001, 10.0), "smooth_s": (0.001, 60.0), "refractory_s": (0.0, 60.0), "threshold": (0.0, 1.0),
            "temperature": (1e-3, 1e12)}
 
 
@@ -41,7 +43,7 @@ class StreamSettings:
     background: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _RANGES.items():
+        for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if value is not None or name != "temperature":
                 within(name, value, low, high)
@@ -53,7 +55,8 @@ class StreamSettings:
     def of(cls, network: Network, **changes: Any) -> StreamSettings:
         """Those of ``network.metadata["stream"]``, those that it does not name by default; ``changes`` that are not None come on top.
 
-        The background is by default the labels in underscores (``_silence_``). Raises NetworkError for unknown or impossible settings.
+        The background is by default the labels in underscores (``_silence_``). Raises NetworkError for unknown or impossible settings, for a
+        background that names no label, and where no population has a readout.
         """
         found = network.metadata.get("stream", {})
         if not isinstance(found, Mapping):
@@ -62,6 +65,11 @@ class StreamSettings:
         if strange:
             raise NetworkError(f"Network {network.name!r}: metadata 'stream' names {', '.join(strange[:5])}; it takes "
                                + ", ".join(f.name for f in fields(cls)))
-        labels = [label for p in network.populations for label in p.labels]
+        labels = answers(network)
         settings = cls(**{"background": [label for label in labels if label.startswith("_") and label.endswith("_")], **found})
-        return replace(settings, **{name: value for name, value in changes.items() if value is not None})
+        settings = replace(settings, **{name: value for name, value in changes.items() if value is not None})
+        unknown = [repr(word[:60]) for word in settings.background if word not in labels]
+        if unknown:
+            raise NetworkError(f"Network {network.name!r}: the background of metadata 'stream' names {', '.join(unknown[:5])}, and its labels are "
+                               f"{', '.join(labels)}")
+        return settings

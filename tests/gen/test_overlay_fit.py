@@ -142,6 +142,9 @@ def test_wishes_are_heeded_or_refused():
         capacity_of(chain(6, 16, 8), widen={"colour": [1]})
     with pytest.raises(CapacityError, match="given for 3 tiles, and the overlay has 2"):
         capacity_of(chain(6, 16, 8), widen={"axons": [1, 2, 3]})
+    for name in ("tiles", "outputs", "output_size", "readouts", "levels", "period"):
+        with pytest.raises(CapacityError, match=f"Capacity {name} is of the whole chip, and 2 numbers are given .3/9.: give one"):
+            capacity_of(chain(6, 16, 8), widen={name: [3, 9]})
 
 
 @pytest.mark.parametrize("rounding", Rounding)

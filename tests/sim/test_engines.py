@@ -58,7 +58,7 @@ def test_an_engine_sees_exactly_what_the_chip_does(play, scenario, tmp_path):
     assert report == ComparisonReport(
         clips=3, accuracy=1.0, spikes_compared=len(scenario.spikes), spikes_wrong=0, states_compared=180, states_wrong=0,
         cycles_predicted=int(scenario.phase_cycles.sum()), cycles_measured=int(scenario.phase_cycles.sum()), phases_wrong=0,
-        readouts_wrong=0, answers_wrong=0, clips_flagged=0, sops=int(scenario.sops.sum()), lanes=2,
+        readouts_wrong=0, answers_wrong=0, counters_compared=0, counters_wrong=0, clips_flagged=0, sops=int(scenario.sops.sum()), lanes=2,
         answers=tuple(np.argmax(scenario.readout_values, axis=1).tolist()), confidences=tuple(scenario.answers[:, 2].tolist()), first_divergence="")
     assert len(scenario.spikes) > 20 and set(scenario.spikes[:, 5].tolist()) == {1, 2} and scenario.answers[:, 2].max() > 0
 

@@ -76,4 +76,5 @@ def scenario(x: np.ndarray) -> Scenario:
         event_neuron=neuron.astype(np.int32), event_payload=np.ones(len(clip), np.int32),
         spikes=np.array(spikes, dtype=np.int64).reshape(-1, 6), potentials=potentials,
         readout_index=np.array([[0, i] for i in range(3)], dtype=np.int32), readout_values=counts, phase_cycles=cycles,
-        answers=np.array([(1, np.argmax(c), np.sort(c)[-1] - np.sort(c)[-2]) for c in counts]), sops=3 * x.sum(axis=(1, 2)))
+        answers=np.array([(1, np.argmax(c), np.sort(c)[-1] - np.sort(c)[-2]) for c in counts]), sops=3 * x.sum(axis=(1, 2)),
+        group_events=np.zeros((n, 0), np.int64), work=np.zeros((n, 0, 4), np.int64))

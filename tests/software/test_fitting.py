@@ -1,6 +1,7 @@
 """Builds that choose lanes and tiles for their board: what they choose is what is built, and what they say of it is so."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -83,10 +84,19 @@ def test_without_clips_random_ones_are_taken_and_the_choice_is_the_same_each_tim
     ("generic", {"rate": None, "clock_hz": 1000}, CapacityError, "generic has no device to fill: name another board"),
     ("small", {"rate": None, "clips": clips(0)}, MismatchError, "has no clips"),
     ("small", {"rate": 1e6}, CapacityError, "No chip that fits small keeps 1e"),
+    ("small", {"rate": None, "lanes": 100_000}, CapacityError, "--lanes 100000: .* the largest of network 'net', 'hid', has 8; give at most so many"),
 ])
 def test_what_cannot_be_chosen_is_refused(board, name, options, error, text) -> None:
     with pytest.raises(error, match=text):
         fit_network(network(), catalogue.find(name), **options)
+
+
+@pytest.mark.parametrize("tiles, advice, free", [(2, "It would fit with --lanes 4", 2), (3, "It would fit with --lanes 4 without --tiles", None)])
+def test_lanes_and_tiles_that_do_not_fit_are_told_those_that_would(tiles, advice, free) -> None:
+    narrow = replace(SMALL, budget={**SMALL.budget, "luts": 2600})
+    with pytest.raises(CapacityError, match=advice + "[.,]"):
+        fit_network(network(), narrow, rate=None, lanes=8, tiles=tiles, clips=clips())
+    fit_network(network(), narrow, rate=None, lanes=4, tiles=free, clips=clips())
 
 
 def test_a_board_of_no_device_takes_a_rate_and_a_clock() -> None:

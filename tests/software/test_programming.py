@@ -3,9 +3,12 @@
 import hashlib
 import json
 import os
+import re
+from pathlib import Path
 
 import pytest
 
+from spikeloom.boards import vivado
 from spikeloom.software import programming
 from spikeloom.software.cli.main import main
 from spikeloom.spec.errors import FileFormatError, ToolError
@@ -80,6 +83,26 @@ def test_a_project_without_its_own_bitstream_is_refused(project, change, text):
     change(folder)
     with pytest.raises(FileFormatError, match=text):
         programming.load_command(folder)
+
+
+@pytest.mark.parametrize("board, texts", [
+    ("arty_a7_35", ("is a project for Vivado", "run vivado -mode batch -source chip.tcl in DIR/board, then program DIR/board/chip.bit with Vivado's",
+                    "openFPGALoader --board arty_a7_35t DIR/board/chip.bit")),
+    ("arty_z7_20", ("DIR/board/project/chip.runs/impl_1/system_wrapper.bit", "openFPGALoader --board arty_z7_20")),
+    ("generic", ("no flow to a bitstream: take DIR/chip.v through",)),
+])
+def test_a_board_without_an_open_flow_is_not_advised_to_build_a_bitstream(board, texts, tmp_path, capsys):
+    (tmp_path / "manifest.json").write_text(json.dumps({"board": board, "sha256": {}}))
+    assert main(["program", str(tmp_path)]) == 2
+    said = capsys.readouterr().err.replace(str(tmp_path), "DIR")
+    assert all(text in said for text in texts) and "--bitstream" not in said
+
+
+def test_the_command_for_a_board_of_vivado_is_one_that_names_what_vivado_writes():
+    text = Path(vivado.__file__).read_text()
+    project, folder = re.search(r"create_project -force (\w+) (\w+)", text).groups()
+    top = re.search(r"set_property top (\w+)", text).group(1)
+    assert vivado.VIVADO_FLOWS["zynq"] == f"{folder}/{project}.runs/impl_1/{top}.bit"
 
 
 def test_a_manifest_cannot_name_a_file_outside_its_project(project, tmp_path):

@@ -44,6 +44,12 @@ def test_build_says_which_projections_it_stores_otherwise_than_given(tmp_path, c
         assert ("Stored otherwise than given (auto): x -> y." in capsys.readouterr().out) == said
 
 
+def test_a_limit_without_clips_is_refused(tmp_path, capsys) -> None:
+    for more in ([], ["--fit"], ["--min-area", "--rate", "9"]):
+        assert main(["build", "net.npz", "--board", "generic", "--limit", "5", *more, "-o", str(tmp_path / "out")]) == 2
+        assert "--limit is of the clips of --input: give those, or leave it out" in capsys.readouterr().err
+
+
 def test_a_failed_build_is_one_paragraph_and_leaves_nothing(replace, tmp_path, capsys) -> None:
     def compile(network: Network, folder: Path, **options: object) -> BuildResult:
         (folder / "top.v").write_text("module")

@@ -48,7 +48,12 @@ def test_a_defect_of_ours_is_not_hidden(replace) -> None:
     (["build", "net.npz", "--board", "generic", "-o", "x", "--input", "c.npz"], "--input is what --fit and --min-area count cycles on"),
     (["quantize", "net.pt", "-o", "x", "--weight-bits", "9"],
      "must be an integer of 1 to 8, auto, or NAME=N,... with names like 'input->hidden1', not '9'"),
-    (["quantize", "net.pt", "-o", "x", "--bits", "auto", "--max-drop", "-1"], "must be 0 to 100 points, not '-1'"),
+    (["quantize", "net.pt", "-o", "x", "--bits", "auto", "--max-drop", "-1"], "argument --max-drop: must be a number of 0 to 100, not '-1'"),
+    (["quantize", "net.pt", "-o", "x", "--v-bits", "1"], "argument --v-bits: must be an integer of 2 to 32, not '1'"),
+    (["quantize", "net.pt", "-o", "x", "--i-bits", "33"], "argument --i-bits: must be an integer of 2 to 32, not '33'"),
+    (["quantize", "net.pt", "-o", "x", "--beta", "nan"], "argument --beta: must be a number of 0 to 1, not 'nan'"),
+    (["quantize", "net.pt", "-o", "x", "--threshold", "0"], "argument --threshold: must be a number above 0, not '0'"),
+    (["quantize", "net.nir", "-o", "x", "--dt", "0"], "argument --dt: must be a number above 0, not '0'"),
     (["quantize", "net.pt", "-o", "x", "--max-drop", "1"], "give --bits auto with it, or leave it out"),
     (["cosim", "out", "--input", "c", "--engine", "vcs"], "invalid choice: 'vcs'"),
 ])

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from spikeloom.sim import golden
+from spikeloom.software.stream.answering import answering
 from spikeloom.software.stream.players import GoldenPlayer
-from spikeloom.software.stream.scores import CarriedScores, SlidScores, answering
+from spikeloom.software.stream.scores import CarriedScores, SlidScores
 from spikeloom.spec.errors import NetworkError
 from spikeloom.spec.network import Network, Population, Readout
 
@@ -55,6 +56,28 @@ def test_scores_are_what_the_window_gave_with_states_carried_on(readout: Readout
         assert values.tolist() == behind.tolist()
         nonzero += np.count_nonzero(values)
     assert nonzero and scores.renewed == 0
+
+
+@pytest.mark.parametrize("readout", [Readout.SUM, Readout.LAST])
+def test_the_last_timesteps_are_scored_though_they_fill_no_block(readout: Readout) -> None:
+    net, x = read_as(readout), payloads(29)
+    scores = CarriedScores(net, GoldenPlayer(net), WINDOW, EVERY)
+    assert [step for step, _ in scores.push(x)][-1] == 27
+    (step, values), = scores.finish()
+    behind = golden.run(net, x[None]).readouts["y"][0]
+    if readout is Readout.SUM:  # of three whole blocks and a part
+        behind = behind - golden.run(net, x[None, :27 - WINDOW + EVERY]).readouts["y"][0]
+    assert (step, values.tolist()) == (29, behind.tolist()) and np.count_nonzero(values)
+    assert list(scores.finish()) == [] and list(CarriedScores(net, GoldenPlayer(net), WINDOW, EVERY).finish()) == []
+
+
+def test_the_last_window_of_its_own_ends_where_the_stream_does() -> None:
+    net, x = read_as(Readout.MAX), payloads(29)
+    slid = SlidScores(net, GoldenPlayer(net), WINDOW, EVERY, lambda clip: clip)
+    assert [step for step, _ in slid.push(x)][-1] == 27
+    (step, values), = slid.finish()
+    assert (step, values.tolist()) == (29, golden.run(net, x[None, -WINDOW:]).readouts["y"][0].tolist())
+    assert list(slid.finish()) == [] and list(SlidScores(net, GoldenPlayer(net), WINDOW, EVERY, lambda clip: clip).finish()) == []
 
 
 def test_before_a_readout_could_saturate_the_player_starts_again_a_window_back(monkeypatch: pytest.MonkeyPatch) -> None:

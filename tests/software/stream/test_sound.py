@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import sys
 import wave
 from pathlib import Path
@@ -60,10 +61,34 @@ def test_unusable_files_are_refused_with_what_to_change(tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("no sound at all, but long enough to be read")
     write(tmp_path / "empty.wav", 8000, np.zeros(0))
     write(tmp_path / "fast.wav", 400_000, np.zeros(9))
-    for name, text in (("short.wav", "is cut short: its header promises 1600 bytes"), ("text.wav", "is not a PCM WAV file"),
-                       ("empty.wav", "is cut short"), ("fast.wav", "at 4000 to 192000 Hz"), ("none.wav", "cannot be read: No such file")):
+    (tmp_path / "shorter.wav").write_bytes(whole[:-10])
+    (tmp_path / "twelve.wav").write_bytes(whole[:34] + b"\x0c\x00" + whole[36:])
+    for name, text in (("short.wav", "is cut short: its header promises 1600 bytes of sound, there are 856"),
+                       ("shorter.wav", "is cut short: its header promises 1600 bytes of sound, there are 1590"),
+                       ("twelve.wav", "has 1 channels of 12 bits at 8000 Hz; a clip has .* 8 or 16 bits"), ("text.wav", "is not a PCM WAV file"),
+                       ("empty.wav", "has no sound in it"), ("fast.wav", "at 4000 to 192000 Hz"), ("none.wav", "cannot be read: No such file")):
         with pytest.raises(FileFormatError, match=text):
             WavFile(tmp_path / name, 8000)
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_told_how_many_samples_are_missing(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", 8000, np.zeros((1000, 2)), channels=2)
+    sound = WavFile(path, 8000)
+    path.write_bytes(path.read_bytes()[:-4 * 30])
+    with pytest.raises(FileFormatError, match="shorter while it was read: 30 samples are missing"):
+        list(sound)
+
+
+def test_other_chunks_and_the_extensible_form_are_read(tmp_path: Path) -> None:
+    whole = write(tmp_path / "a.wav", 8000, np.arange(100)).read_bytes()
+    guid = b"\x01\x00\x00\x00\x00\x00\x10\x00\x80\x00\x00\xaa\x00\x38\x9b\x71"
+    extended = whole[:16] + struct.pack("<IH", 40, 0xFFFE) + whole[22:36] + struct.pack("<HHI", 22, 16, 4) + guid
+    odd = b"LIST" + struct.pack("<I", 3) + b"abc\0"
+    (tmp_path / "b.wav").write_bytes(extended + odd + whole[36:] + odd)
+    assert read_wav(tmp_path / "b.wav").tolist() == list(range(100)) == np.concatenate(list(WavFile(tmp_path / "b.wav", 8000))).tolist()
+    (tmp_path / "c.wav").write_bytes(extended.replace(guid, b"\x03" + guid[1:]) + whole[36:])
+    with pytest.raises(FileFormatError, match="not a PCM WAV file .its format is number 3"):
+        read_wav(tmp_path / "c.wav")
 
 
 class FakeStream:

@@ -81,6 +81,7 @@ def test_settings_come_from_the_metadata_and_changes_on_top() -> None:
     ({"every_s": "x" * 99}, "every_s must be a number of 0.001 to 10"),
     ({"temperature": 0}, "temperature must be a number of 0.001"),
     ({"background": "a"}, "background must be a list of labels"),
+    ({"background": ["a", "silence", "_noise_"]}, "background of metadata 'stream' names 'silence', '_noise_', and its labels are a, b, c, d"),
 ])
 def test_settings_of_a_hostile_file_are_refused(stream: object, text: str) -> None:
     with pytest.raises(NetworkError, match=text):

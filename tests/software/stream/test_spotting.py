@@ -70,6 +70,23 @@ def test_slid_windows_are_the_clips_of_simulate(tmp_path: Path) -> None:
         assert clip.answers is not None and clip.answers[0] == posterior.argmax()
 
 
+@pytest.mark.parametrize("slide", [False, True])
+def test_the_end_of_a_stream_is_read_and_counted(slide: bool, tmp_path: Path) -> None:
+    spotting = api.spot(NET, write(tmp_path / "s.wav", 8000, sound(1.26)), slide=slide, trace=True)
+    list(spotting)
+    assert [step for step, _ in spotting.trace.moments] == [*range(5, 61, 5), 63] and spotting.steps == 63
+    assert spotting.seconds == pytest.approx(1.26)
+
+
+def test_sound_that_is_shorter_than_half_a_timestep_is_not_read_again(tmp_path: Path) -> None:
+    spotting = api.spot(NET, write(tmp_path / "s.wav", 8000, sound(1.2)[:9600 - 160 * 3 + 50]), slide=True, trace=True)
+    list(spotting)
+    assert spotting.steps == 57
+    spotting = api.spot(NET, write(tmp_path / "t.wav", 8000, sound(0.5)[:3 * 800 + 50]), slide=True, trace=True)
+    list(spotting)
+    assert [step for step, _ in spotting.trace.moments] == [5, 10, 15]
+
+
 def test_events_are_a_stream_too(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     x = rng.integers(0, 4, (3, 30, 8)).astype(np.int16)
@@ -145,8 +162,14 @@ def test_a_microphone_is_heard_until_ctrl_c(monkeypatch: pytest.MonkeyPatch, tmp
     (["--input", "a.wav"], "spikeloom simulate NET.npz --input CLIPS"),
     (["--wav", "a.wav", "--events", "b.npy"], "not allowed with argument"),
     ([], "one of the arguments --input --wav --events --mic is required"),
-    (["--wav", "a.wav", "--threshold", "-1"], "must be a number of at least 0, not '-1'"),
-    (["--wav", "a.wav", "--threshold", "2"], "threshold must be a number of 0 to 1"),
+    (["--wav", "a.wav", "--threshold", "-1"], "argument --threshold: must be a number of 0 to 1, not '-1'"),
+    (["--wav", "a.wav", "--threshold", "two"], "argument --threshold: must be a number of 0 to 1, not 'two'"),
+    (["--wav", "a.wav", "--window", "0"], "argument --window: must be a number of 0.01 to 60, not '0'"),
+    (["--wav", "a.wav", "--every", "0"], "argument --every: must be a number of 0.001 to 10, not '0'"),
+    (["--wav", "a.wav", "--smooth", "nan"], "argument --smooth: must be a number of 0.001 to 60, not 'nan'"),
+    (["--wav", "a.wav", "--refractory", "61"], "argument --refractory: must be a number of 0 to 60, not '61'"),
+    (["--wav", "a.wav", "--temperature", "0"], "argument --temperature: must be a number of 0.001 to 1e+12, not '0'"),
+    (["--mic", "--seconds", "0"], "argument --seconds: must be a number of 0.001 to 1e+09, not '0'"),
     (["--wav", "a.wav", "--running-mean"], "this one is not: leave it out"),
     (["--wav", "a.wav", "--running-mean", "--slide"], "leave one out"),
     (["--wav", "a.wav", "--step-ms", "5"], "--step-ms is for --events"),
@@ -154,7 +177,7 @@ def test_a_microphone_is_heard_until_ctrl_c(monkeypatch: pytest.MonkeyPatch, tmp
     (["--wav", "a.wav", "--baud", "9600"], "--record and --baud are for a device"),
     (["--events", "a.wav"], "--events takes .npz and .npy"),
     (["--wav", "a.npy"], "--wav takes .wav"),
-    (["--events", "b.npy", "--step-ms", "0"], "A timestep of 0 ms is none of a stream"),
+    (["--events", "b.npy", "--step-ms", "0"], "argument --step-ms: must be a number of 0.001 to 100,000, not '0'"),
 ])
 def test_what_has_no_meaning_is_one_line_and_status_2(argv: list[str], text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     save_network(NET, tmp_path / "net.npz")
