@@ -23,7 +23,8 @@ from spikeloom.spec.clips import Clips
 from spikeloom.spec.network import Network
 
 ROOT = Path(__file__).resolve().parents[1]
-SETS = {"kws-small": "gsc", "kws-spikgru": "asc", "kws-spikgru-graded": "asc", "kws-lif": "asc", "kws-lif-4bit": "gsc", "kws-spikgru-12": "gsc"}
+SETS = {"kws-small": "gsc", "kws-spikgru": "asc", "kws-spikgru-graded": "asc", "kws-lif": "asc", "kws-lif-4bit": "gsc", "kws-spikgru-12": "gsc",
+        "kws-icebreaker": "gsc"}
 STEPS = {"digits-vgg": 5, "digits-backres": 16}  # timesteps that a picture is shown
 
 
