@@ -52,8 +52,8 @@ CASES = {
     "orangecrab_25f": Case(CHAIN, {"lanes": 16}),
     "orangecrab_85f": Case(SMALL, {"lanes": 16}),
     "colorlight_5a75b": Case(CHAIN, {"lanes": 16}),
-    "icebreaker": Case(CHAIN, {"link": 1_000_000}),  # without a link nobody could load its single-port RAM
-    "icesugar": Case(CHAIN, {"link": 1_000_000}),
+    "icebreaker": Case("kws-icebreaker", {"link": 1_000_000, "tiles": 1}),  # without a link nobody could load its single-port RAM
+    "icesugar": Case("kws-icebreaker", {"link": 1_000_000, "tiles": 1}),
     "tang_nano_9k": Case(CHAIN, {"lanes": 8}),
     "tang_primer_20k": Case(CHAIN, {"lanes": 16}),
     "arty_a7_35": Case(SMALL, {"lanes": 16}),

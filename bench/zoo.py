@@ -2,8 +2,8 @@
 
     python bench/zoo.py [--data DIR] [--limit N] [--only NAME] [--cells]
 
-Builds each network for the generic board, runs N test clips (spread evenly over the split, so that all speakers are heard) through the Verilog,
-and compares every readout and cycle. Exits with 1 if anything differs, or if the accuracies are not the same. With ``--cells``
+Builds each network for the generic board (kws-icebreaker for its own), runs N test clips (spread evenly over the split, so that all speakers are
+heard) through the Verilog, and compares every readout and cycle. Exits with 1 if anything differs, or if the accuracies are not the same. With ``--cells``
 it synthesises and packs their chips instead (with the host side, in a harness; minutes for each) and prints their cells.
 """
 
@@ -14,6 +14,7 @@ import sys
 import tempfile
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from synthesis import Bare, ecp5_cells
@@ -31,7 +32,8 @@ from spikeloom.spec.network import Network
 
 ROOT = Path(__file__).resolve().parents[1]
 SETS = {"kws-small": "gsc", "kws-spikgru": "asc", "kws-spikgru-graded": "asc", "kws-lif": "asc", "kws-lif-4bit": "gsc", "kws-spikgru-12": "gsc",
-        "kws-scnn": "asc"}
+        "kws-scnn": "asc", "kws-icebreaker": "gsc"}
+BUILDS: dict[str, dict[str, Any]] = {"kws-icebreaker": {"board": "icebreaker", "tiles": 1, "link": 1_000_000}}  # that of docs/link.md
 STEPS = {"digits-vgg": 5, "digits-backres": 16}  # timesteps that a picture is shown
 
 
@@ -86,7 +88,7 @@ def main() -> int:
         clips = some_clips(name, network, args.data, args.limit)
         golden = simulate(network, clips)
         with tempfile.TemporaryDirectory(prefix="spikeloom-zoo-") as folder:
-            build(network, folder, board="generic")
+            build(network, folder, **BUILDS.get(name, {"board": "generic"}))
             r = cosim(folder, clips, engine="compiled")
         equal &= r.equal and r.accuracy == golden.accuracy
         print(f"| {name} | {r.clips} | {golden.accuracy:.2%} | {r.accuracy:.2%} | {r.states_compared:,} | {r.states_wrong} | {r.cycles_predicted:,} "

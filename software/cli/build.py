@@ -101,6 +101,8 @@ def run(args: argparse.Namespace) -> int:
                  *([] if result.sprams is None else [("single-port RAMs", result.sprams)]),
                  ("Fmax / MHz", result.fmax_mhz)]
     rows += [("timestep / ms", result.step_ms), ("cycles of a timestep, at most", result.most_cycles), ("real-time margin", result.real_time_margin)]
+    if result.real_time_margin and result.step_ms not in (None, 10.0):
+        rows.append(("the same in steps of 10 ms", round(result.real_time_margin * 10 / result.step_ms, 2)))
     print(table(rows))
     stored = api.load(args.output / "network.npz")
     other = [f"{p.source} -> {p.target}" for p, given in zip(stored.projections, network.projections) if p.kind is not given.kind]

@@ -57,13 +57,14 @@ class SpikingNet(torch.nn.Module):
 
     @torch.no_grad()
     def load(self, network: Network) -> None:
-        """Start from the integers of a network of the same layers, as its populations stand after the input; a readout of other classes starts anew.
+        """Start from the integers of a network that begins with the same layers, as its populations stand after the input; the readout starts anew.
 
-        Raises NetworkError where a layer differs.
+        Raises NetworkError where a layer differs or is missing.
         """
         populations = [p for p in network.populations if p.model is not Model.INPUT]
-        if len(populations) != len(self.layers) + 1:
-            raise NetworkError(f"Network {network.name!r} has {len(populations)} populations after its input, this one has {len(self.layers) + 1}")
+        if len(populations) <= len(self.layers):
+            raise NetworkError(f"Network {network.name!r} has {len(populations) - 1} layers before its readout, and this one {len(self.layers)}: "
+                               "start from one of as many at least")
         for k, (layer, p) in enumerate(zip(self.layers, populations, strict=False)):
             layer.load(network, p, self.input_scale if k == 0 else 1.0)
 

@@ -10,6 +10,7 @@ import pytest
 
 import spikeloom
 from spikeloom.sim import golden
+from spikeloom.software.flow import read_project
 from spikeloom.software.host.device import Device
 from spikeloom.spec.clips import Clips
 from spikeloom.spec.errors import MismatchError
@@ -61,6 +62,29 @@ def test_a_memory_that_does_not_keep_what_is_written_is_found_by_the_digest(smal
     (tmp_path / "device.v").write_text(stuck.sub(r"\1\2 & 16'hfffe\3", text, count=1))
     with Device.open(f"sim:{tmp_path}") as device, pytest.raises(MismatchError, match="weights of tile"):
         device.load(net)
+
+
+@pytest.fixture(scope="module")
+def spotter(root, tmp_path_factory):
+    """The project of the trained network that fits an iCEBreaker, and that network."""
+    net = spikeloom.load(root / "models/kws-icebreaker.npz")
+    folder = shared_folder(tmp_path_factory, "linked-icebreaker") / "chip"
+    if not (folder / "device.v").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        spikeloom.compile(net, folder, board="icebreaker", tiles=1, link=3_000_000)
+    return folder, net
+
+
+def test_the_trained_spotter_is_loaded_into_two_of_four_memories_and_hears_a_word(spotter, root):
+    folder, net = spotter
+    assert [(tile.lanes, tile.sprams) for tile in read_project(folder)[0].tiles] == [(4, 2)]
+    loaded_and_played(folder, net, Clips.from_dense(spoken(root, net).dense()[:1]), "words")
+
+
+@pytest.mark.slow
+def test_five_words_are_the_golden_models_on_the_trained_spotter(spotter, root):
+    folder, net = spotter
+    loaded_and_played(folder, net, spoken(root, net), "words")
 
 
 @pytest.mark.slow

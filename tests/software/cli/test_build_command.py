@@ -50,6 +50,20 @@ def test_a_limit_without_clips_is_refused(tmp_path, capsys) -> None:
         assert "--limit is of the clips of --input: give those, or leave it out" in capsys.readouterr().err
 
 
+def test_build_says_its_real_time_margin_for_its_own_timestep_and_for_one_of_10_ms(replace, tmp_path, capsys) -> None:
+    for step_ms, said in ((20.0, "6.2"), (10.0, None)):
+        def compile(network: Network, folder: Path, *, step_ms=step_ms, **options: object) -> BuildResult:
+            (folder / "manifest.json").write_text("{}")
+            save_network(network, folder / "network.npz")
+            return BuildResult(tiles=1, lanes=4, weight_bits_total=4096, step_ms=step_ms, most_cycles=19295, real_time_margin=12.4)
+
+        replace("compile", compile)
+        assert main(["build", "net.npz", "--board", "generic", "-o", str(tmp_path / str(step_ms))]) == 0
+        lines = [line.rsplit(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+        assert ["real-time margin", "12.4"] in lines
+        assert dict(lines[:9]).get("the same in steps of 10 ms") == said
+
+
 def test_a_failed_build_is_one_paragraph_and_leaves_nothing(replace, tmp_path, capsys) -> None:
     def compile(network: Network, folder: Path, **options: object) -> BuildResult:
         (folder / "top.v").write_text("module")

@@ -21,7 +21,7 @@ from spikeloom.software.train.recipe import load_recipe  # isort: skip
 from spikeloom.software.train.words import Augment, load_words  # isort: skip
 
 NOTHING = Augment(shift=0, stretch=0, warp=0, gain=0, tilt=0, noise=0, masks=0, mask_bands=0, mask_frames=0)
-RECIPES = ("kws-spikgru", "kws-spikgru-graded", "kws-lif", "kws-lif-4bit", "kws-spikgru-12", "kws-scnn")
+RECIPES = ("kws-spikgru", "kws-spikgru-graded", "kws-lif", "kws-lif-4bit", "kws-spikgru-12", "kws-scnn", "kws-icebreaker")
 
 
 def record(folder: Path, seed: int = 0) -> None:

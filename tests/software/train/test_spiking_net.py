@@ -13,6 +13,7 @@ from .nets import MODELS, payloads, quantized, small_net, torch
 
 from spikeloom.software.train.ann import GatedNet, LightGRU  # isort: skip
 from spikeloom.software.train.layers import RATE_SCORE, CountLayer  # isort: skip
+from spikeloom.software.train.spiking_net import SpikingNet  # isort: skip
 
 
 def test_the_exported_network_computes_the_same() -> None:
@@ -70,6 +71,18 @@ def test_other_layers_are_no_start() -> None:
     _, network = quantized(small_net(Model.LIF))
     with pytest.raises(NetworkError, match="start from a network of the same layers"):
         small_net(Model.SPIKGRU).load(network)
+
+
+def test_a_network_starts_from_the_first_layers_of_a_deeper_one() -> None:
+    net = small_net(Model.LIF)
+    _, network = quantized(net)
+    torch.manual_seed(9)
+    one = SpikingNet(9, [14], 4, Model.LIF, input_scale=0.25)
+    one.load(network)
+    assert float((one.layers[0].u - net.layers[0].u).detach().abs().max()) < 0.02 * float(net.layers[0].u.detach().abs().max())
+    three = SpikingNet(9, [14, 11, 5], 4, Model.LIF, input_scale=0.25)
+    with pytest.raises(NetworkError, match="has 2 layers before its readout, and this one 3"):
+        three.load(network)
 
 
 def test_light_gru_is_its_equations() -> None:
