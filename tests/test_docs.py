@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-PAGES = ("README.md", "CHANGES.md", "docs/aer.md", "docs/architecture.md", "docs/axi.md",
+PAGES = ("README.md", "CHANGES.md", "docs/aer.md", "docs/architecture.md", "docs/axi.md", "docs/boards.md",
          "docs/numerics.md", "docs/data.md", "docs/energy.md", "docs/faults.md", "docs/formal.md",
          "docs/import.md", "docs/integration.md", "docs/link.md", "docs/overlay.md",
          "docs/performance.md", "docs/quantize.md", "docs/topology.md", "models/kws-small.md")
