@@ -3,8 +3,8 @@
     python bench/zoo.py [--data DIR] [--limit N] [--only NAME] [--cells]
 
 Builds each network for the generic board (kws-icebreaker for its own), runs N test clips (spread evenly over the split, so that all speakers are
-heard) through the Verilog, and compares every readout and cycle. Exits with 1 if anything differs, or if the accuracies are not the same. With ``--cells``
-it synthesises and packs their chips instead (with the host side, in a harness; minutes for each) and prints their cells.
+heard) through the Verilog, and compares every readout and cycle. Exits with 1 if anything differs, or if the accuracies are not the same. With
+``--cells`` it synthesises and packs their chips instead (with the host side, in a harness; minutes for each) and prints their cells.
 """
 
 from __future__ import annotations
