@@ -11,34 +11,22 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from spikeloom import load
+from spikeloom.gen.held import hold_current
 from spikeloom.gen.plan import plan
 from spikeloom.sim.cycles import cycles_of
 from spikeloom.sim.golden import run
 from spikeloom.software.energy.measure import measure
 from spikeloom.software.train.digits.data import load_digits
-from spikeloom.spec.arithmetic import bits_signed
 from spikeloom.spec.clips import Clips
 from spikeloom.spec.network import Network
 
 MODELS = Path(__file__).resolve().parents[1] / "models"
 STEPS = {"digits-vgg": (5,), "digits-backres": (8, 16)}
-
-
-def holding(network: Network) -> Network:
-    """The same with currents that are held where the input leads to, as wide as any picture needs."""
-    (x,) = network.inputs
-    (name,) = {q.target for q in network.projections if q.source == x.name}
-    p = network.population(name)
-    bounds = [q.sum_bounds(x.payload_range, np.arange(p.size)) for q in network.incoming(name)]
-    low, high = (sum(int(bound[k].min() if k == 0 else bound[k].max()) << p.guard_bits for bound in bounds) for k in (0, 1))
-    held = replace(p, held=True, i_bits=bits_signed(low, high))
-    return replace(network, populations=tuple(held if o.name == name else o for o in network.populations))
 
 
 def same(networks: list[Network], clips: list[np.ndarray], rows: np.ndarray) -> bool:
@@ -62,7 +50,7 @@ def main() -> int:
     print("| network, T | same integers | cycles a picture | held | SOP a picture | held | energy, MACs a picture | held |\n|" + "---|" * 8)
     for name, each in STEPS.items():
         network = load(MODELS / f"{name}.npz")
-        networks = [network, holding(network)]
+        networks = [network, hold_current(network, network.populations[1].name)]
         chips = [plan(n) for n in networks]
         for steps in each:
             often = np.repeat(pictures[:, None], steps, axis=1)
