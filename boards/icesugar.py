@@ -13,4 +13,5 @@ BOARD = Board(
     oscillator_mhz=12.0,
     uart=0,
     leds=3,
+    tried="built",
 )
