@@ -22,11 +22,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from amaranth.back import verilog
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from spikeloom.gen.to_verilog import to_verilog
 from spikeloom.spec.errors import ToolError
 
 __all__ = ["Bare", "Ecp5Cells", "Ecp5Result", "Harness", "Xc7Area", "ecp5_cells", "ecp5_result", "latches", "verilog_of", "xc7_area"]
@@ -135,7 +135,7 @@ class Harness(wiring.Component):
 
 def verilog_of(component: wiring.Component, name: str) -> str:
     """Verilog of a component, the same text wherever it is made."""
-    return verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True).split("\n", 1)[1]
+    return to_verilog(component, name)
 
 
 def xc7_area(component: wiring.Component) -> Xc7Area:

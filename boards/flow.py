@@ -9,6 +9,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +93,18 @@ def find_tools(board: Board) -> dict[str, str]:
     return tools
 
 
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Sets those that are not set, and takes them back: a variable ``YOSYS`` would change what Amaranth does in this process."""
+    missing = {name: value for name, value in variables.items() if name not in os.environ}
+    os.environ.update(missing)
+    try:
+        yield
+    finally:
+        for name in missing:
+            del os.environ[name]
+
+
 def build_bitstream(board: Board, top: Elaboratable, folder: Path, *, clock_hz: int | None = None) -> FlowResult:
     """Synthesise, place and route a design of :mod:`.top`; the bitstream and the tools' logs go to ``folder``.
 
@@ -103,14 +117,10 @@ def build_bitstream(board: Board, top: Elaboratable, folder: Path, *, clock_hz: 
     tools, family = find_tools(board), FAMILIES[board.flow]
     assert board.platform is not None
     module, name = board.platform.split(":")
+    platform = getattr(importlib.import_module(module), name)()
     # Some platforms ask for a programmer even where nothing is programmed, and OrangeCrab's for what marks a file for dfu-util, which takes it
     # without the mark as well: any command will do.
-    os.environ.setdefault("OPENFPGALOADER", "true")
-    if shutil.which("dfu-suffix") is None:
-        os.environ.setdefault("DFU_SUFFIX", "true")
-    platform = getattr(importlib.import_module(module), name)()
-    for variable, command in tools.items():
-        os.environ.setdefault(variable, command)
+    needed = {"OPENFPGALOADER": "true", **({} if shutil.which("dfu-suffix") else {"DFU_SUFFIX": "true"}), **tools}
     folder.mkdir(parents=True, exist_ok=True)
     for variable, script in family.adapters.items():
         adapter = folder / f"{variable.lower()}.sh"
@@ -119,8 +129,9 @@ def build_bitstream(board: Board, top: Elaboratable, folder: Path, *, clock_hz: 
         tools[variable] = str(adapter.absolute())
     options = {"nextpnr_opts": "--report chip.report.json --timing-allow-fail --seed 1", "emit_src": False, "script_after_read": _CLEAN,
                **family.overrides}
-    platform.prepare(top, name="chip", **options).extract(folder)
-    done = subprocess.run(["sh", "build_chip.sh"], cwd=folder, env={**os.environ, **tools}, capture_output=True, text=True)
+    with _environment(needed):
+        platform.prepare(top, name="chip", **options).extract(folder)
+        done = subprocess.run(["sh", "build_chip.sh"], cwd=folder, env={**os.environ, **tools}, capture_output=True, text=True)
     if done.returncode:
         _explain(board, folder, done)
     log = (folder / "chip.tim").read_text(errors="replace") if (folder / "chip.tim").exists() else ""

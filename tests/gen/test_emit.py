@@ -38,6 +38,16 @@ def test_two_builds_of_a_network_are_equal_to_the_byte(network, tmp_path):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
 
 
+def test_verilog_does_not_depend_on_another_yosys(network, monkeypatch, tmp_path):
+    chip = plan(network, lanes=4)
+    text = chip_verilog(chip, pack(chip, network))
+    other = tmp_path / "yosys"  # says its version and writes nothing, where Amaranth would look first
+    other.write_text("#!/bin/sh\necho 'Yosys 0.60 (git sha1 0123456)'\n")
+    other.chmod(0o755)
+    monkeypatch.setenv("YOSYS", str(other))
+    assert chip_verilog(chip, pack(chip, network)) == text
+
+
 def test_verilog_names_no_path_and_no_source(network):
     chip = plan(network, lanes=4)
     text = chip_verilog(chip, pack(chip, network))
