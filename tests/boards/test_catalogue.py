@@ -104,5 +104,6 @@ def test_what_is_said_to_be_built_here_was_measured(root):
     kept = json.loads((root / "bench" / "boards.json").read_text())
     for name, found in kept.items():
         built = found["placed"] and "error" not in found
-        assert (catalogue.find(name).tried == "built") == built, name
+        board, _, further = name.partition("-")  # a further design on a board need not fit it
+        assert further or (catalogue.find(board).tried == "built") == built, name
         assert not built or found["fmax_mhz"] >= found["clock_mhz"], name
