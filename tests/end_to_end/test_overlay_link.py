@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 
 import spikeloom
+from spikeloom.gen.quantize import quantize
 from spikeloom.sim import golden
 from spikeloom.software.cli.main import main
+from spikeloom.software.clips import read_clips
 from spikeloom.software.host.device import Device
+from spikeloom.software.importers.state_dict import read_state_dict
 from spikeloom.spec.archive import save_network
 from spikeloom.spec.clips import Clips
 from spikeloom.spec.errors import CapacityError
@@ -139,3 +142,24 @@ def test_the_published_networks_overlay_takes_kws_small(tmp_path, root):
         for net in (reader, chain, reader):
             device.load(net)
             assert_golden(device, net, clips_of(net, 2, steps=6))
+
+
+@pytest.mark.slow
+def test_the_published_network_itself_and_kws_small_share_a_device(tmp_path, root, shared):
+    """NeuroBench's weights and test clips, then kws-small on the five bundled recordings, on one `device.v` that no one builds again."""
+    folder, models = shared / "truth/neurobench", root / "models/kws-small.npz"
+    published = quantize(read_state_dict(folder / "neurobench_gsc_lif.npz", beta=0.9), weight_bits=8, scale="neuron").network
+    spotter = spikeloom.load(models)
+    save_network(published, tmp_path / "published.npz")
+    assert main(["build", str(tmp_path / "published.npz"), "--board", "ulx3s_85f", "--link", "3000000", "--overlay", "--also", str(models),
+                 "-o", str(tmp_path / "chip")]) == 0
+    own = read_clips(folder / "gsc_test_events.npz", published, 3)
+    spoken = Clips.from_dense(np.concatenate([read_clips(root / f"examples/clips/{word}.wav", spotter).dense()
+                                              for word in ("yes", "no", "go", "stop", "left")]))
+    before = hashlib.sha256((tmp_path / "chip/device.v").read_bytes()).hexdigest()
+    with Device.open(f"sim:{tmp_path / 'chip'}") as device:
+        for net, clips in ((published, own), (spotter, spoken), (published, own)):
+            device.load(net)
+            assert_golden(device, net, clips)
+        assert not any(device.status().values()) and device.link.repeated == 0
+    assert hashlib.sha256((tmp_path / "chip/device.v").read_bytes()).hexdigest() == before
