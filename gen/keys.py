@@ -47,12 +47,12 @@ def assign_keys(network: Network, partition: Partition) -> Keys:
     hears = [{s for own in tile.slices for p in network.incoming(own.population) for s in heard(network, partition.sources, own, p)}
              for tile in partition.tiles]
     for s, origin in sources:
-        targets = {p.target for p in network.outgoing(s.population)}
         output = network.population(s.population).output
-        if not targets and not output:
+        listeners = tuple(t for t, slices in enumerate(hears) if s in slices)
+        if not listeners and not output:  # of a map also rows that no window reaches
             continue
         specs.append(KeySpec(population=s.population, first=s.first, size=s.size, origin=origin, run=s.run, pitch=s.pitch,
                              apart=s.pitch if output else 0))
-        tiles.append(tuple(t for t, slices in enumerate(hears) if s in slices))
+        tiles.append(listeners)
         to_host.append(output)
     return Keys(specs=tuple(specs), tiles=tuple(tiles), to_host=tuple(to_host))

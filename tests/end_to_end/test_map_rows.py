@@ -11,6 +11,7 @@ from spikeloom.gen.check import check_chip
 from spikeloom.gen.pack import pack
 from spikeloom.gen.partition import TileLimits
 from spikeloom.gen.plan import plan
+from spikeloom.gen.topology import max_pool
 from spikeloom.hdl import encoder, scatter, update
 from spikeloom.spec.arithmetic import Decay
 from spikeloom.spec.convolution import Conv
@@ -91,6 +92,22 @@ def test_what_costs_less_is_taken(size, by_rows):
 def test_a_row_that_does_not_fit_a_tile_is_refused():
     with pytest.raises(CapacityError, match=r"One row of one channel of population 'a' needs 4 neurons, 64 axons and 18 weight words, and a .* 3 "):
         plan(tall(), limits=TileLimits(neurons=3))
+
+
+@pytest.mark.parametrize("fabric", ["star", "mesh"])
+def test_rows_that_no_window_reaches_send_nothing(fabric):
+    """A pool that leaves out what is behind its last window: the tiles of those rows have no key."""
+    conv = Conv(shape=(1, 6, 2), out_channels=1, kernel=(1, 1))
+    x = Population(name="x", size=12, model=Model.INPUT)
+    a = Population(name="a", size=12, model=Model.IF, theta=1, v_bits=4, reset=Reset.ZERO)
+    pool = max_pool(a, name="m", shape=(1, 6, 2), kernel=(2, 2), stride=(5, 2))
+    m = replace(pool.population, output=True)
+    network = Network(name="n", populations=(x, a, m), projections=(pool.projection, Projection(
+        source="x", target="a", weights=np.ones(conv.weights_shape, dtype=int), weight_bits=2, kind=Kind.CONV, conv=conv)))
+    chip = plan(network, limits=TileLimits(neurons=4), fabric=fabric, counters=True)
+    check_chip(chip, pack(chip, network), network)
+    assert sorted((g.first, g.key is None) for t in chip.tiles for g in t.groups if g.population == "a") == [(0, False), (4, True), (8, True)]
+    assert prove(network, chip, clip(network, steps=4)).spikes
 
 
 @pytest.mark.parametrize("change", [{"apart": 31}, {"pitch": 31}, {"first": 1}])
