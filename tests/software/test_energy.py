@@ -63,6 +63,25 @@ def test_ideal_layers_without_queues_cost_the_equations_of_chapter_3(constants) 
 
 
 @pytest.mark.parametrize("constants", [NM45, NM65])
+def test_what_has_no_equation_costs_what_follows_from_those_that_there_are(constants) -> None:
+    """docs/energy.md: activations are 3.2 with inputs read once; a current that is held is 3.10 without its decay and its gain."""
+    n_syn, memory = M * N, constants.memory
+
+    def energy(p: Population, sops: int, multiplied: int = 0, reads: int = 0) -> float:
+        return (update_terms(p, N * T) + event_terms(p, counters(sops, multiplied=multiplied), reads)).energy(constants)
+
+    relu = Population(name="p", size=N, model=Model.RELU, theta=100, max_spikes=15)
+    assert energy(relu, n_syn, n_syn, M) == pytest.approx(ann_naive(n_syn, constants) - (n_syn - M) * memory)
+    assert energy(relu, 0) == 0  # a picture that does not change
+    spikes = E_IN / M
+    held = population(Model.IF, held=True)
+    without = N * T * (memory + 2 * constants.mac - constants.ac)  # W_i, the decay of i, and of the other MAC all but an addition
+    assert energy(held, E_IN * N) == pytest.approx(if_cont(n_syn, spikes, N, T, constants) - without)
+    held = population(Model.LIF, decay=MULTIPLY, held=True)
+    assert energy(held, E_IN * N) == pytest.approx(lif_inst(n_syn, spikes, N, T, constants) + N * T * memory)
+
+
+@pytest.mark.parametrize("constants", [NM45, NM65])
 def test_an_ideal_gated_layer_costs_equation_4_15(constants) -> None:
     p = population(Model.SPIKGRU, reset=Reset.SUBTRACT, current_decay=MULTIPLY, bias=2, **GATE)
     terms = ideal(p, 2 * N * (E_IN + E_HID), E_HID, E_IN + E_HID)  # each event has a row of weights for I and one for Z, and is read once
@@ -95,7 +114,8 @@ def test_an_ideal_recurrent_layer_has_the_operations_of_table_4_2(layer, model, 
     (Model.CUBALI, {"decay": MULTIPLY, "current_decay": MULTIPLY, "bias": 1}, 2, 1, 2, 2),
     (Model.SPIKGRU, {"gate_table": np.arange(4)}, 2, 0, 3, 1),
     (Model.ALIF, {"decay": MULTIPLY, "adaptation_decay": MULTIPLY, "bias": 1}, 2, 2, 2, 2),
-    (Model.ALIF, {}, 0, 1, 2, 1)])
+    (Model.ALIF, {}, 0, 1, 2, 1), (Model.RELU, {}, 0, 0, 0, 0), (Model.IF, {"held": True}, 0, 1, 2, 1),
+    (Model.IF, {"held": True, "bias": 1}, 0, 2, 2, 1), (Model.LIF, {"held": True, "decay": MULTIPLY}, 1, 0, 2, 1)])
 def test_an_update_costs_what_it_changes(model, others, mac, ac, reads, writes) -> None:
     p = Population(name="p", size=N, model=Model.INPUT) if model is Model.INPUT else population(model, **others)
     assert update_terms(p, 1) == Terms(multiplies=mac, accumulates=ac, state_reads=reads, state_writes=writes)
