@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
+from spikeloom.gen.partition import TileLimits
 from spikeloom.spec.arithmetic import Decay, Rounding
 from spikeloom.spec.convolution import Conv
 from spikeloom.spec.errors import NetworkError
@@ -265,8 +266,9 @@ def random_networks(draw, max_size: int = 14, max_populations: int = 4, max_inpu
 
 
 @st.composite
-def plan_options(draw, network: Network) -> dict:
-    """Keyword arguments for :func:`spikeloom.gen.plan.plan`: any lanes, update lanes, tiles (shared or split), fabric and ports."""
+def plan_options(draw, network: Network, cut: bool = False) -> dict:
+    """Keyword arguments for :func:`spikeloom.gen.plan.plan`: any lanes, update lanes, tiles (shared or split), fabric and ports; with ``cut`` as
+    many tiles as small ones it takes, in one of two plans, so that maps are cut by rows, by channels, or both."""
     places = {q.target: q.conv.out_shape[2] for q in network.projections if q.conv is not None}  # a map can be cut into rows of its channels
     neurons = sum(p.size // places.get(p.name, 1) for p in network.populations if p.model is not Model.INPUT)
     lanes = draw(st.one_of(st.none(), st.integers(1, 20)))
@@ -274,5 +276,9 @@ def plan_options(draw, network: Network) -> dict:
     if lanes is not None and draw(st.booleans()):
         updates = draw(st.sampled_from([u for u in (1, 2, 4, 8, 16) if lanes % u == 0]))
     writable = draw(st.booleans())
-    return {"lanes": lanes, "update_lanes": updates, "tiles": draw(st.one_of(st.none(), st.integers(1, min(neurons, 10)))),
-            "fabric": draw(st.sampled_from(("auto", "star", "mesh"))), "writable": writable, "export": writable and draw(st.booleans())}
+    options = {"lanes": lanes, "update_lanes": updates, "tiles": draw(st.one_of(st.none(), st.integers(1, min(neurons, 10)))),
+               "fabric": draw(st.sampled_from(("auto", "star", "mesh"))), "writable": writable, "export": writable and draw(st.booleans())}
+    if cut and places and draw(st.booleans()):
+        row, whole = max(places.values()), max(q.conv.target_size for q in network.projections if q.conv is not None)
+        options |= {"tiles": None, "limits": TileLimits(neurons=draw(st.integers(max(row, whole // 4), max(row, whole // 2))))}
+    return options
