@@ -87,7 +87,7 @@ class Walker(wiring.Component):
             self.done.eq(self.last & self.last_row & ~self.side),
         ]
         rows_begin = Signal()  # behind the sparse list
-        self._choose_list(m, begin, rows_begin, chosen, of_group)
+        self._choose_list(m, chosen, of_group)
         sparse = of_group([int(g.sparse is not None) for g in tile.groups], chosen) if tile.has_sparse else Const(0, 1)
         first = Mux(sparse, length - 1, first_cycle) if tile.has_sparse else first_cycle
         with m.If(begin):
@@ -129,7 +129,7 @@ class Walker(wiring.Component):
         with m.Elif(self.last & ~self.side):
             m.d.sync += self.row.eq(self.row + 1)
 
-    def _choose_list(self, m, begin, rows_begin, chosen, of_group):
+    def _choose_list(self, m, chosen, of_group):
         """The list that begins: a group's sparse one before its rows, and of each row its second port's before its first."""
         tile = self._tile
         if not tile.has_sides and not tile.has_sparse:
@@ -139,10 +139,11 @@ class Walker(wiring.Component):
         main = [tile.list_of(g) for g in groups]
         of_row = [tile.list_of(g, SIDE) if tile.groups[g].side_axons else main[g] for g in groups]
         first = [tile.list_of(g, SPARSE) if tile.groups[g].sparse else of_row[g] for g in groups]
+        # Whatever begins while rows of the group are left is one of them. That does not wait for the end of the list, which is known late.
+        rows_left = self.scattering | (self.walking & ~(self.last_row & ~self.side))
         m.d.comb += [
-            self.next_group.eq(Mux(begin, chosen, self.group)),
-            self.next_list.eq(Mux(begin, of_group(first, chosen), Mux(rows_begin | ~self.side, of_group(of_row, self.group),
-                                                                      of_group(main, self.group)))),
+            self.next_group.eq(Mux(rows_left, self.group, chosen)),
+            self.next_list.eq(Mux(rows_left, Mux(self.side, of_group(main, self.group), of_group(of_row, self.group)), of_group(first, chosen))),
             self.side.eq(Array(int(port == SIDE) for _, port in tile.lists)[self.list] if tile.has_sides else 0),
         ]
 

@@ -18,8 +18,8 @@ class WindowWalk(wiring.Component):
     """Address and row of each word of the axon whose pointer is at hand: words of a line, lines of a block, blocks.
 
     From one word to the next address and row change by constants (:class:`~spikeloom.spec.window.Steps`): one adder each, no multiplier, whatever
-    stride, padding and groups are. Combinational from ``pointer`` to its outputs, one word per cycle in which ``valid`` is high, no gaps
-    between axons; a pointer of no words takes one cycle.
+    stride, padding and groups are. Latency 0: combinational from ``pointer`` to its outputs. Throughput one word per cycle in which ``valid`` is
+    high, no gaps between axons; a pointer of no words takes one cycle. No backpressure: each word is taken in its cycle; ``valid`` low is a pause.
 
     Members
     -------
