@@ -214,12 +214,12 @@ def tables(results: list[dict]) -> dict[str, str]:
     }
 
 
-def write(made: dict[str, str]) -> None:
-    """Put the tables into docs/performance.md, each between its two marks."""
+def write(made: dict[str, str], script: str = "bench/fpga.py") -> None:
+    """Put the tables of a script into docs/performance.md, each between its two marks."""
     page = ROOT / "docs" / "performance.md"
     text = page.read_text()
     for name, block in made.items():
-        first, last = f"<!-- bench/fpga.py: {name} -->\n", "<!-- end -->"
+        first, last = f"<!-- {script}: {name} -->\n", "<!-- end -->"
         head, rest = text.split(first, 1)
         text = head + first + block + "\n" + last + rest.split(last, 1)[1]
     page.write_text(text)

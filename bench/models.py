@@ -1,11 +1,13 @@
 """What each neuron model, weight format and port costs: cells and cycles of one tile, 40 inputs to 128 recurrent neurons.
 
     python bench/models.py [--write] [--ecp5] [--cycles] [--only TEXT]
+    python bench/models.py --hybrid
 
 One tile (no host side, no network on chip) with parameters of each neuron, everything else equal: 6 bit weights, 16 bit states. The cycles
 are those of a chip of that one tile, per timestep, for the same clip of 16 events per timestep and thresholds that nothing reaches: so the
 work is that of the same events for all. ``--write`` puts the table into docs/performance.md; ``--ecp5`` adds place and route (minutes);
-``--cycles`` leaves synthesis out, and ``--only`` all tiles without that text in their name.
+``--cycles`` leaves synthesis out, and ``--only`` all tiles without that text in their name. ``--hybrid``: a tile of activations and of neurons that
+hold their current beside the same of plain LIF, placed and routed.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from spikeloom.spec.chip import ChipSpec
 from spikeloom.spec.gate import gate_table
 from spikeloom.spec.network import Gain, Kind, Model, Network, Population, Port, Projection, Readout, Refractory, Reset
 
-__all__ = ["Variant", "tile_of", "variants"]
+__all__ = ["Variant", "hybrids", "tile_of", "variants"]
 
 INPUTS, NEURONS, STEPS, EVENTS = 40, 128, 10, 16
 SHIFT, MULTIPLY = Decay(shift_a=3), Decay(factor=230, fraction_bits=8)
@@ -43,11 +45,12 @@ class Variant:
     name: str
     network: Network
     lanes: int = 16
+    tiles: int | None = None
 
     @property
     def chip(self) -> ChipSpec:
         """Its chip of one tile."""
-        return plan(self.network, lanes=self.lanes, update_lanes=max(1, self.lanes // 4), writable=False)
+        return plan(self.network, lanes=self.lanes, update_lanes=max(1, self.lanes // 4), tiles=self.tiles, writable=False)
 
 
 def network(model: Model = Model.LIF, *, decay: Decay | None = SHIFT, weights: dict[str, Any] | None = None, density: float = 1.0,
@@ -109,6 +112,21 @@ def variants() -> Iterator[Variant]:
         yield Variant(f"SpikGRU, alpha by a shift, {lanes} lanes", network(Model.SPIKGRU, current_decay=SHIFT, **gate), lanes)
 
 
+def hybrids() -> Iterator[Variant]:
+    """40 graded inputs to 64 neurons to 64 neurons on one tile: spikes, activations, and both boundaries of them."""
+    rng = np.random.default_rng(4)
+    x = Population(name="x", size=INPUTS, model=Model.INPUT, payload_min=-15, payload_max=15)
+    lif: dict[str, Any] = {"size": 64, "model": Model.LIF, "decay": SHIFT, "reset": Reset.SUBTRACT, "theta": rng.integers(950, 1050, 64),
+                           "v_bits": 16, "guard_bits": 4, "bias": rng.integers(-20, 20, 64)}
+    relu = Population(name="a", size=64, model=Model.RELU, theta=lif["theta"], v_init=lif["bias"], max_spikes=15, v_bits=16, guard_bits=4)
+    first, second = Population(name="a", **lif), Population(name="b", readout=Readout.COUNT, **lif)
+    held = replace(second, held=True, i_bits=16)
+    projections = tuple(Projection(source=source, target=target, weights=rng.integers(-32, 32, (64, n)), weight_bits=6)
+                        for source, target, n in (("x", "a", INPUTS), ("a", "b", 64)))
+    for name, a, b in (("64 LIF to 64 LIF", first, second), ("64 LIF to 64 LIF, held", first, held), ("64 relu to 64 LIF, held", relu, held)):
+        yield Variant(name, Network(name="bench", populations=(x, a, b), projections=projections), tiles=1)
+
+
 def tile_of(variant: Variant) -> Bare:
     """The tile alone, as it is synthesised."""
     chip = variant.chip
@@ -140,7 +158,14 @@ def main() -> None:
     parser.add_argument("--ecp5", action="store_true")
     parser.add_argument("--cycles", action="store_true")
     parser.add_argument("--only", default="")
+    parser.add_argument("--hybrid", action="store_true")
     args = parser.parse_args()
+    if args.hybrid:
+        print("| tile of 16 lanes | ECP5 COMB | FF | DP16KD | MULT18 | MHz |\n|---|---|---|---|---|---|")
+        for variant in hybrids():
+            placed = ecp5_result(tile_of(variant), 150.0)
+            print(f"| {variant.name} | {placed.comb:,} | {placed.ffs:,} | {placed.dp16kd} | {placed.mult18} | {placed.fmax_mhz:.0f} |", flush=True)
+        return
     lines, base = [], None
     titles = ["tile", "lanes", "cycles/step", "SOP/step", "weight bits", "xc7 LUT", "of LIF", "FF", "BRAM 18 + 36", "DSP", "ECP5 COMB", "MHz"]
     for variant in (v for v in variants() if args.only in v.name):

@@ -89,6 +89,15 @@ def test_a_gated_tile_takes_at_most_2_2_plain_ones_and_shifts_take_no_multiplier
         assert (found.dsps, found.latches) == (4 if "SpikGRU" in name else 0, 0), name
 
 
+@pytest.mark.slow
+def test_a_tile_of_activations_and_held_currents_takes_at_most_2_5_plain_ones_and_no_latch(bench):
+    import models
+
+    area = {v.name: bench.xc7_area(models.tile_of(v)) for v in models.hybrids() if v.name != "64 LIF to 64 LIF, held"}
+    assert area["64 relu to 64 LIF, held"].luts <= 2.5 * area["64 LIF to 64 LIF"].luts
+    assert all((found.latches, found.dsps) == (0, 16) for found in area.values())  # a product per lane, of graded events; none in the update
+
+
 def test_the_count_of_latches_sees_one():
     sys.path.insert(0, str(BENCH))
     try:

