@@ -5,7 +5,7 @@
 A map of 4 x 8 x 8 spikes (10 % per timestep) to 16 x 8 x 8 LIF neurons through 3 x 3 kernels, 6 bit weights; a quarter of the lanes update.
 *words*: the sum over events of ceil(out channels / lanes) x kernel positions that have a target; *walk*: cycles of it on the chip; *update*: cycles
 of the rows behind it. Dense, each event is a weight row in every row of neurons. Cells and clock are those of maps of 4 x 4 (dense weights of 8 x 8
-are more than yosys likes), and, without place and route, of the convolution of 8 x 8. Place and route (minutes per tile; ``--no-ecp5`` leaves it
+are more than yosys likes), and of the convolution of 8 x 8. Place and route (minutes per tile; ``--no-ecp5`` leaves it
 out, ``--cycles`` all synthesis) is of the dense tiles and the convolutions. ``--write`` puts the tables into docs/performance.md. Everything goes to
 build/bench/convolution.json as well.
 """
@@ -113,7 +113,7 @@ def main() -> None:
         for name, network, lanes in [*((name, net, lanes) for lanes in LANES for name, net in small.items()),
                                      ("convolution, maps of 8 x 8", large["convolution"], LANES[-1])]:
             print(f"{name}, {lanes} lanes ...", file=sys.stderr, flush=True)
-            areas.append(cells(name, network, lanes, name in ("dense", "convolution") and not args.no_ecp5))
+            areas.append(cells(name, network, lanes, name != "sparse" and not args.no_ecp5))
         made["cells"] = table(["stored", "lanes", "xc7 LUT", "FF", "B18 + B36", "latches", "ECP5 COMB", "FF", "DP16KD", "MHz"],
                               [cells_line(found) for found in areas])
         made["path"] = "\n".join(f"* {f['stored']}, {f['lanes']}: {path_line(f['ecp5']['path'])}" for f in areas if "ecp5" in f)
