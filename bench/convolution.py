@@ -5,9 +5,9 @@
 A map of 4 x 8 x 8 spikes (10 % per timestep) to 16 x 8 x 8 LIF neurons through 3 x 3 kernels, 6 bit weights; a quarter of the lanes update.
 *words*: the sum over events of ceil(out channels / lanes) x kernel positions that have a target; *walk*: cycles of it on the chip; *update*: cycles
 of the rows behind it. Dense, each event is a weight row in every row of neurons. Cells and clock are those of maps of 4 x 4 (dense weights of 8 x 8
-are more than yosys likes), and of the convolution of 8 x 8. Place and route (minutes per tile; ``--no-ecp5`` leaves
-it out, ``--cycles`` all synthesis) is of the dense tiles and the convolutions. ``--write`` puts the tables into docs/performance.md. Everything goes
-to build/bench/convolution.json as well.
+are more than yosys likes), and of the convolution of 8 x 8. Place and route (minutes per tile; ``--no-ecp5`` leaves it
+out, ``--cycles`` all synthesis) is of the dense tiles and the convolutions. ``--write`` puts the tables into docs/performance.md. Everything goes to
+build/bench/convolution.json as well.
 """
 
 from __future__ import annotations
