@@ -25,7 +25,7 @@ def hold_current(network: Network, name: str) -> Network:
         source = network.population(q.source)
         if source not in network.inputs or q.delay or q.port is not Port.CURRENT:
             raise NetworkError(f"Population {name!r} can hold the current of a picture where inputs alone drive it, without delay, at port 'i'; "
-                               f"{q.source} -> {q.target} is another projection")
+                               f"{q.source} -> {q.target} with delay {q.delay} at port {q.port.value!r} is another projection")
         lows, highs = q.sum_bounds(source.payload_range)
         low, high = low + (int(lows.min()) << q.shift), high + (int(highs.max()) << q.shift)
     held = replace(p, held=True, i_bits=max(bits_signed(low << p.guard_bits, high << p.guard_bits), 2))

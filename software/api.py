@@ -130,7 +130,8 @@ def energy(network: Network | Source, clips: Clips | Source, *, constants: str =
     Parameters
     ----------
     constants : costs of operations: ``"65nm"`` (16 bit) or ``"45nm"`` (8 bit).
-    static : the clips show one input in all their timesteps, for which an ANN needs one inference; without it they are sequences.
+    static : the clips show one input in all their timesteps, for which an ANN needs one inference, as those of a front end that makes a picture of
+        a clip always do; without it they are sequences.
     """
     from .energy.constants import PRESETS
     from .energy.measure import measure
@@ -138,6 +139,8 @@ def energy(network: Network | Source, clips: Clips | Source, *, constants: str =
     if constants not in PRESETS:
         raise ValueError(f"Constants must be one of {', '.join(PRESETS)}, not {constants!r}")
     network = _network(network)
+    front_end = network.metadata.get("front_end")
+    static = static or (isinstance(front_end, Mapping) and "picture" in front_end)
     return measure(network, _clips(clips, network, limit), constants=PRESETS[constants], static=static, limit=limit, progress=progress)
 
 

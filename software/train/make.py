@@ -21,7 +21,7 @@ from .ann import GatedNet
 from .conv_net import ConvNet
 from .fit import Batch, device_of, fit
 from .integer_net import IntegerNet
-from .recipe import PictureConfig, Recipe
+from .recipe import FRAME_MS, PictureConfig, Recipe
 from .spiking_net import SpikingNet
 from .variations import Variations
 from .words import Words, load_words
@@ -29,7 +29,6 @@ from .words import Words, load_words
 __all__ = ["Made", "Maker", "answers_of", "clips_of", "per_speaker"]
 
 Progress = Callable[[str], None]
-FRAME_MS = 20
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -16,7 +16,10 @@ from .fit import FitConfig
 from .surrogate import Surrogate
 from .words import Augment
 
-__all__ = ["AnnConfig", "DataConfig", "NetConfig", "PictureConfig", "QuantizeConfig", "Recipe", "load_recipe", "read_table", "section"]
+__all__ = ["FRAME_MS", "AnnConfig", "DataConfig", "NetConfig", "PictureConfig", "QuantizeConfig", "Recipe", "load_recipe", "read_table",
+           "section"]
+
+FRAME_MS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +65,14 @@ class NetConfig:
     picture: PictureConfig | None = None
 
     def __post_init__(self) -> None:
-        if self.picture is not None and (self.model is not Model.LIF or self.input_delays != [0]):
+        if not self.sizes or min(self.sizes) < 1:
+            raise NetworkError(f"sizes are the neurons, or channels, of one layer or more; not {self.sizes}")
+        if self.picture is None:
+            return
+        if self.model is not Model.LIF or self.input_delays != [0]:
             raise NetworkError("a network of maps ([network.picture]) has the model lif, and no input_delays")
+        if set(self.layer) - {"beta"} or self.readout is Readout.COUNT:
+            raise NetworkError("a network of maps ([network.picture]) has of a layer only beta, and is read as last, max or sum")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,8 +123,21 @@ class Recipe:
     variations: int = 0
 
     def __post_init__(self) -> None:
-        if self.network.picture is not None and self.start:
+        picture = self.network.picture
+        if picture is None:
+            return
+        if self.start:
             raise NetworkError("a network of maps ([network.picture]) starts from no other network; leave start out")
+        size = [int(self.front_end.get(name, 0)) for name in ("frames", "bands")]
+        if picture.steps > FRAME_MS * size[0]:
+            raise NetworkError(f"{picture.steps} timesteps for {size[0]} frames of {FRAME_MS} ms are less than 1 ms each; "
+                               f"at most {FRAME_MS * size[0]}")
+        for k in range(len(self.network.sizes)):
+            past = [n + 2 * pad - kernel for n, pad, kernel in zip(size, picture.padding, picture.kernel, strict=True)]
+            if min(past) < 0:
+                raise NetworkError(f"map {k}: a kernel of {picture.kernel} with padding {picture.padding} does not fit in {size[0]} x {size[1]}; "
+                                   "a smaller kernel or stride, or fewer maps")
+            size = [n // stride + 1 for n, stride in zip(past, picture.stride, strict=True)]
 
 
 _SECTIONS: dict[str, Any] = {"data": DataConfig, "network": NetConfig, "training": FitConfig, "teachers": AnnConfig, "augment": Augment,

@@ -351,6 +351,16 @@ def test_the_command_prices_the_bundled_network(root, capsys) -> None:
         assert words in text
 
 
+def test_a_front_end_of_pictures_is_a_static_input() -> None:
+    x = Population(name="x", size=2, model=Model.INPUT, payload_min=-3, payload_max=3)
+    y = Population(name="y", size=2, model=Model.LIF, v_bits=12, theta=np.array([5, 5]), readout=Readout.COUNT, output=True)
+    q = Projection(source="x", target="y", weights=np.ones((2, 2), np.int8), weight_bits=4)
+    network = Network(name="n", populations=(x, y), projections=(q,), metadata={"front_end": {"kind": "log_mel", "picture": 4}})
+    clips = Clips.from_dense(np.array([[[1, 2], [0, 0], [0, 0], [0, 0]]]))
+    assert api.energy(network, clips).static
+    assert not api.energy(replace(network, metadata={"front_end": "none"}), clips).static
+
+
 def test_the_command_tells_a_static_input(replace_load, tmp_path, capsys) -> None:
     replace_load(feedforward_network())
     np.save(tmp_path / "x.npy", np.ones((2, 5, M), dtype=np.int8))

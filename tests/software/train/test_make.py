@@ -115,7 +115,11 @@ def test_a_recipe_of_pictures_says_what_it_cannot_have(models: Path, root: Path)
                            ("[network.picture]", "input_delays = [0, 1]\n\n[network.picture]", "no input_delays"),
                            ("seed = 1", 'seed = 1\nstart = "kws-lif"', "starts from no other"),
                            ("kernel = [6, 4]", "kernels = [6, 4]", "kernel, kernels missing"),
-                           ("stride = [2, 2]", "stride = [2]", "stride is two whole numbers"), ("steps = 4", "steps = 0", "steps are 1 to")):
+                           ("stride = [2, 2]", "stride = [2]", "stride is two whole numbers"), ("steps = 4", "steps = 0", "steps are 1 to"),
+                           ("steps = 4", "steps = 1001", "less than 1 ms each; at most 1000"),
+                           ("kernel = [6, 4]", "kernel = [600, 4]", "map 0: a kernel of .600, 4. with padding .2, 2. does not fit in 50 x 40"),
+                           ("layer = {", "layer = { normalize = true,", "of a layer only beta"),
+                           ('readout = "sum"', 'readout = "count"', "read as last, max or sum")):
         assert old in text
         path.write_text(text.replace(old, new, 1))
         with pytest.raises(FileFormatError, match=said):
