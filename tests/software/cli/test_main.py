@@ -90,7 +90,8 @@ def test_a_closed_pipe_is_no_error(command) -> None:
 
 def test_ctrl_c_ends_with_130_and_without_a_traceback(tmp_path) -> None:
     os.mkfifo(tmp_path / "net.pipe")  # reading it waits for ever
-    code = "import sys; from spikeloom.software import api; from spikeloom.software.cli.main import main\n" \
+    code = "import signal, sys; from spikeloom.software import api; from spikeloom.software.cli.main import main\n" \
+           "signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it\n" \
            "api.load = lambda path: open(path)\nprint('ready', flush=True)\nsys.exit(main(sys.argv[1:]))"
     with subprocess.Popen([sys.executable, "-c", code, "info", str(tmp_path / "net.pipe")], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True) as process:
@@ -98,7 +99,10 @@ def test_ctrl_c_ends_with_130_and_without_a_traceback(tmp_path) -> None:
         while Path(f"/proc/{process.pid}/stat").read_text().split()[2] != "S" and process.poll() is None:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        try:
+            out, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert (process.returncode, out, err) == (130, "", "")
 
 
