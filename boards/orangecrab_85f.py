@@ -15,4 +15,5 @@ BOARD = Board(
     leds=3,
     rgb_led=True,
     loader="orangeCrab",
+    tried="built",
 )

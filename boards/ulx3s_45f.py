@@ -14,4 +14,5 @@ BOARD = Board(
     uart=0,
     leds=8,
     loader="ulx3s",
+    tried="built",
 )
