@@ -50,7 +50,6 @@ def test_the_same_stream_gives_the_same_picture(tmp_path: Path, slide: bool) -> 
 
 def test_nothing_heard_is_nothing_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="in the extra plot")
-    spotting = api.spot(NET, write(tmp_path / "s.wav", 8000, sound(0.05)), trace=True)
-    assert list(spotting) == []
+    spotting = api.spot(NET, write(tmp_path / "s.wav", 8000, sound(0.05)), trace=True)  # and nobody listens
     with pytest.raises(SpikeLoomError, match="nothing was heard for so long as to be read once"):
         draw(spotting, tmp_path / "a.png")
