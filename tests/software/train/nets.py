@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch", reason="training needs the extra train: mak
 
 from spikeloom.gen.float_network import FloatNetwork  # noqa: E402
 from spikeloom.gen.quantize import quantize  # noqa: E402
+from spikeloom.sim.golden import Result, run  # noqa: E402
 from spikeloom.software.train.spiking_net import SpikingNet  # noqa: E402
 from spikeloom.spec.clips import Clips  # noqa: E402
 from spikeloom.spec.network import Model, Network, Readout  # noqa: E402
@@ -40,3 +41,29 @@ def quantized(net: SpikingNet, **options) -> tuple[FloatNetwork, Network]:
     """Its float network, and that in integers."""
     floats = net.to_float("small", (-31, 31), ("a", "b", "c", "d"))
     return floats, quantize(floats, clips=Clips.from_dense(payloads(seed=1)), **options).network
+
+
+class PlainSpike(torch.autograd.Function):
+    """A spike as torch records it, with the default surrogate gradient: a triangle of height 0.4."""
+
+    @staticmethod
+    def forward(ctx, z):
+        ctx.save_for_backward(z)
+        return (z >= 0).float()
+
+    @staticmethod
+    def backward(ctx, *grads):
+        (z,) = ctx.saved_tensors
+        return grads[0] * 0.4 * (1 - z.abs()).clamp(min=0)
+
+
+def same_as_golden(net, x: np.ndarray, before: Network) -> tuple[Network, Result]:
+    """The integers of a trained net and the golden model's run of them: every potential and answer equal, every matrix another than ``before``."""
+    scores, spikes = net(torch.from_numpy(x))
+    after = net.to_network()
+    result = run(after, x, record=True)
+    for name, potentials in net.potentials.items():
+        assert np.array_equal(result.potentials[name].swapaxes(0, 1), potentials.numpy()), name
+    assert np.array_equal(result.answers, scores.detach().numpy().argmax(1)) and all(float(s.detach().sum()) > 0 for s in spikes)
+    assert all((a.weights != b.weights).any() for a, b in zip(after.projections, before.projections, strict=True))
+    return after, result

@@ -10,17 +10,16 @@ import pytest
 from spikeloom.gen.float_network import FloatNetwork, run_float
 from spikeloom.gen.held import hold_current
 from spikeloom.gen.quantize import quantize
-from spikeloom.sim.golden import run
 from spikeloom.spec.clips import Clips
 from spikeloom.spec.errors import NetworkError
 from spikeloom.spec.network import Model, Network, Population, Projection
 
-torch = pytest.importorskip("torch", reason="training needs the extra train: make venv-train")
+from .nets import PlainSpike, same_as_golden, torch
 
-from spikeloom.software.train import integer_net  # noqa: E402
-from spikeloom.software.train.conv_net import ConvNet  # noqa: E402
-from spikeloom.software.train.integer_net import IntegerNet  # noqa: E402
-from spikeloom.software.train.surrogate import Surrogate  # noqa: E402
+from spikeloom.software.train import integer_net  # isort: skip
+from spikeloom.software.train.conv_net import ConvNet  # isort: skip
+from spikeloom.software.train.integer_net import IntegerNet  # isort: skip
+from spikeloom.software.train.surrogate import Surrogate  # isort: skip
 
 STEPS = 6
 
@@ -85,18 +84,6 @@ def test_rates_are_those_of_spikes_without_leak():
     assert all(float(layer.conv.weight.grad.abs().sum()) > 0 for layer in net.layers)
 
 
-class _Spike(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, z):
-        ctx.save_for_backward(z)
-        return (z >= 0).float()
-
-    @staticmethod
-    def backward(ctx, *grads):
-        (z,) = ctx.saved_tensors
-        return grads[0] * 0.4 * (1 - z.abs()).clamp(min=0)
-
-
 def test_gradients_are_those_of_the_plain_equations():
     net, x = small(), torch.from_numpy(pictures()).float()
     weight = torch.tensor([1.0, -2.0, 0.5])
@@ -109,7 +96,7 @@ def test_gradients_are_those_of_the_plain_equations():
         for k, layer in enumerate(net.layers):
             drive = layer.norm(torch.nn.functional.conv2d(a, kernels[k], stride=2, padding=(2, 1)))
             v[k] = betas[k][:, None, None] * v[k] + drive - (s[k].detach() if torch.is_tensor(s[k]) else s[k])
-            a = s[k] = _Spike.apply(v[k] - 1)
+            a = s[k] = PlainSpike.apply(v[k] - 1)
         o = net.readout.beta.detach() * o + a.flatten(1) @ net.readout.w.detach().T + net.readout.b.detach()
         total = total + o / STEPS
     (total * weight).sum().backward()
@@ -131,13 +118,7 @@ def trained_is_golden(narrow: int = 0) -> Network:
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(net(torch.from_numpy(x))[0], torch.arange(6) % 3).backward()
         optimizer.step()
-    scores, spikes = net(torch.from_numpy(x))
-    after = net.to_network()
-    result = run(after, x, record=True)
-    for name, potentials in net.potentials.items():
-        assert np.array_equal(result.potentials[name].swapaxes(0, 1), potentials.numpy()), name
-    assert np.array_equal(result.answers, scores.detach().numpy().argmax(1)) and all(float(s.detach().sum()) > 0 for s in spikes)
-    assert all((a.weights != b.weights).any() for a, b in zip(after.projections, network.projections, strict=True))
+    after, result = same_as_golden(net, x, network)
     assert (result.saturations["map0"] > 0) == bool(narrow)
     return after
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from spikeloom.gen.quantize import quantize
-from spikeloom.sim.golden import run
 from spikeloom.spec.clips import Clips
 
+from .nets import same_as_golden
 from .test_map_net import network, payloads, torch
 
 from spikeloom.software.train.integer_net import IntegerNet  # isort: skip
@@ -37,13 +37,7 @@ def test_maps_are_the_golden_model_bit_for_bit(options):
     floats, integers = floats_and_integers(**options)
     x = payloads(6, seed=8)
     net = trained(floats, integers, x)
-    scores, spikes = net(torch.from_numpy(x))
-    after = net.to_network()
-    result = run(after, x, record=True)
-    for name, potentials in net.potentials.items():
-        assert np.array_equal(result.potentials[name].swapaxes(0, 1), potentials.numpy()), name
-    assert np.array_equal(result.answers, scores.detach().numpy().argmax(1)) and all(float(s.detach().sum()) > 0 for s in spikes)
-    assert all((a.weights != b.weights).any() for a, b in zip(after.projections, integers.projections, strict=True))
+    after, _ = same_as_golden(net, x, integers)
     assert np.array_equal(after.projections[1].weights, after.projections[2].weights) and after.projections[1].matrix == "w"
     bias = after.population("a").bias.reshape(4, 36)
     assert (bias == bias[:, :1]).all() and (bias != integers.population("a").bias.reshape(4, 36)).any()

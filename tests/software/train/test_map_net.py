@@ -12,11 +12,11 @@ from spikeloom.gen.float_network import FloatNetwork, FloatPopulation, FloatProj
 from spikeloom.spec.errors import NetworkError
 from spikeloom.spec.network import Model, Readout, Reset
 
-torch = pytest.importorskip("torch", reason="training needs the extra train: make venv-train")
+from .nets import PlainSpike, torch
 
-from spikeloom.software.train.fit import FitConfig, fit  # noqa: E402
-from spikeloom.software.train.map_net import MapNet  # noqa: E402
-from spikeloom.software.train.surrogate import Surrogate  # noqa: E402
+from spikeloom.software.train.fit import FitConfig, fit  # isort: skip
+from spikeloom.software.train.map_net import MapNet  # isort: skip
+from spikeloom.software.train.surrogate import Surrogate  # isort: skip
 
 
 def network(seed: int = 0, beta: float = 0.9) -> FloatNetwork:
@@ -52,18 +52,6 @@ def test_it_computes_what_the_float_simulation_does():
         np.testing.assert_allclose(scores.detach().numpy(), result.readouts["y"], rtol=1e-4, atol=1e-4)
 
 
-class _Spike(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, z):
-        ctx.save_for_backward(z)
-        return (z >= 0).float()
-
-    @staticmethod
-    def backward(ctx, *grads):
-        (z,) = ctx.saved_tensors
-        return grads[0] * 0.4 * (1 - z.abs()).clamp(min=0)
-
-
 def plain_scores(net: FloatNetwork, p: dict, x: torch.Tensor) -> torch.Tensor:
     """The equations of DIET-SNN as they are printed, layer by layer with torch's own gradients; weights as matrices."""
     size = {q.name: q.size for q in net.populations}
@@ -84,7 +72,7 @@ def plain_scores(net: FloatNetwork, p: dict, x: torch.Tensor) -> torch.Tensor:
                 continue
             theta, leak = p["theta" + q.target], p["leak" + q.target]
             state[q.target] = leak * state[q.target] + drive - (theta * before[q.target]).detach()
-            before[q.target] = events[q.target] = _Spike.apply(state[q.target] / theta - 1)
+            before[q.target] = events[q.target] = PlainSpike.apply(state[q.target] / theta - 1)
     return value
 
 
